@@ -6,3 +6,5 @@
 
 pub mod model;
 pub mod names;
+pub mod desired;
+pub mod plan;
