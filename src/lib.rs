@@ -4,7 +4,8 @@
 //! → `plan` (the steps between them) → `apply` (the only writer) → `status` (the answer). `controller/pass.rs` is that
 //! line in code.
 
+pub mod desired;
 pub mod model;
 pub mod names;
-pub mod desired;
 pub mod plan;
+pub mod policy;
