@@ -126,9 +126,9 @@ impl fmt::Debug for Duration {
 pub(super) fn cel_seconds(text: &str) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let terms = units.map(|(unit, seconds)| {
-        format!("{text}.findAll('[0-9]+{unit}').map(n, int(n.replace('{unit}', ''))).sum() * {seconds}")
+        format!("{seconds} * {text}.findAll('[0-9]+{unit}').map(n, int(n.replace('{unit}', ''))).sum()")
     });
-    format!("({})", terms.join(" + "))
+    terms.join(" + ")
 }
 
 impl JsonSchema for Duration {
@@ -147,7 +147,7 @@ impl JsonSchema for Duration {
             "maxLength": Self::MAX_LENGTH,
             "pattern": "^([0-9]+[dhms])+$",
             "x-kubernetes-validations": [{
-                "rule": format!("{seconds} >= 1 && {seconds} <= {}", Self::MAX.as_secs()),
+                "rule": format!("[{seconds}].all(s, s >= 1 && s <= {})", Self::MAX.as_secs()),
                 "message": "a duration is at least 1s and at most 3650d",
             }],
         })

@@ -12,6 +12,7 @@ mod duration;
 mod reasons;
 mod schema;
 mod tenant;
+mod tenant_namespace;
 mod tenant_notebook;
 mod tenant_role;
 mod tenant_user;
@@ -24,10 +25,10 @@ pub use common::{Contact, Effect, ObservedStatus, PolicyConditions, Statement, S
 pub use duration::{Duration, DurationError};
 pub use reasons::{ConditionType, Reason};
 pub use tenant::{
-    ContainerDefaults, DeletionPolicy, Grouping, Limits, NetworkMode, PodSecurity, Tenant, TenantAccount,
-    TenantAccountStatus, TenantMaxCompute, TenantNamespace, TenantServiceAccount, TenantSpec, TenantStatus, Workspace,
-    WorkspaceEnv,
+    DeletionPolicy, Grouping, Limits, Tenant, TenantAccount, TenantAccountStatus, TenantMaxCompute, TenantSpec,
+    TenantStatus, Workspace, WorkspaceEnv,
 };
+pub use tenant_namespace::{ContainerDefaults, NetworkMode, PodSecurity, TenantNamespace, TenantServiceAccount};
 pub use tenant_notebook::{
     AlibabaNotebook, AlibabaNotebookNetwork, AwsNotebook, NotebookState, Schedule, TenantNotebook, TenantNotebookSpec,
     TenantNotebookStatus,
@@ -60,7 +61,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) else { continue };
-        not_nullable(root);
+        tidy(root);
         if let Some(status) = root.properties.as_mut().and_then(|p| p.get_mut("status")) {
             status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
             status.description = Some("What the operator last saw and did. Written by the operator only.".to_owned());
@@ -72,16 +73,18 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-fn not_nullable(schema: &mut JSONSchemaProps) {
+/// Takes out `nullable`, and the line breaks that the source's line length put into descriptions.
+fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    schema.description = schema.description.take().map(|text| text.replace('\n', " "));
     for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
-        not_nullable(property);
+        tidy(property);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        not_nullable(items);
+        tidy(items);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        not_nullable(values);
+        tidy(values);
     }
 }
 

@@ -222,7 +222,7 @@ pub(super) fn name_is_label() -> Rule {
 
 /// On a struct: its optional string `field` stays what it was; absent and empty are the same.
 pub(super) fn immutable_text(field: &str, message: &str) -> Rule {
-    Rule::new(format!("self.?{field}.orValue('') == oldSelf.?{field}.orValue('')"))
+    Rule::new(format!("(has(self.{field}) ? self.{field} : '') == (has(oldSelf.{field}) ? oldSelf.{field} : '')"))
         .message(message)
         .field_path(format!(".{field}"))
 }

@@ -122,7 +122,7 @@ pub struct AccessKey {
 /// When an access key is replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(format!("3 * {} < {}", cel_seconds("self.overlap"), cel_seconds("self.every")))
+#[x_kube(validation = Rule::new(format!("3 * ({}) < {}", cel_seconds("self.overlap"), cel_seconds("self.every")))
     .message("3 × overlap must be less than every: the old key is kept for one overlap, then inactive for another (overlap is 24h where it is left out)"))]
 pub struct Rotation {
     /// How old the newest key may become, such as `90d`.
