@@ -4,6 +4,8 @@
 //! → `plan` (the steps between them) → `apply` (the only writer) → `status` (the answer). `controller/pass.rs` is that
 //! line in code.
 
+pub mod api;
+pub mod command;
 pub mod desired;
 pub mod model;
 pub mod names;
