@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de::value::MapAccessDeserializer};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer, de::value::MapAccessDeserializer};
 
 use super::model::{AWS_OLD_VERSION, Conditions, Document, Effect, PrincipalSet, Principals, Scope, Statement};
 
@@ -57,6 +58,14 @@ impl Document {
         });
         out.push('}');
         out
+    }
+}
+
+/// In plans a document stands as the JSON that the cloud is sent.
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: serde_json::Value = serde_json::from_str(&self.to_json()).map_err(S::Error::custom)?;
+        value.serialize(serializer)
     }
 }
 
