@@ -4,6 +4,7 @@
 //! → `plan` (the steps between them) → `apply` (the only writer) → `status` (the answer). `controller/pass.rs` is that
 //! line in code.
 
+pub mod cloud;
 pub mod model;
 pub mod names;
 pub mod policy;

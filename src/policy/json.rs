@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de::value::MapAccessDeserializer};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer, de::value::MapAccessDeserializer};
 
 use super::model::{AWS_OLD_VERSION, Conditions, Document, Effect, PrincipalSet, Principals, Scope, Statement};
 
@@ -132,6 +133,13 @@ fn values(out: &mut String, list: &[String]) {
 fn string(out: &mut String, text: &str) {
     // Writing to a String does not fail.
     let _ = write!(out, "{}", serde_json::Value::from(text));
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: serde_json::Value = serde_json::from_str(&self.to_json()).map_err(S::Error::custom)?;
+        value.serialize(serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for Document {
