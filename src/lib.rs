@@ -4,5 +4,6 @@
 //! → `plan` (the steps between them) → `apply` (the only writer) → `status` (the answer). `controller/pass.rs` is that
 //! line in code.
 
+pub mod cluster;
 pub mod model;
 pub mod names;
