@@ -9,6 +9,7 @@ pub mod apply;
 pub mod cloud;
 pub mod cluster;
 pub mod command;
+pub mod controller;
 pub mod desired;
 pub mod model;
 pub mod names;
