@@ -4,7 +4,13 @@
 //! → `plan` (the steps between them) → `apply` (the only writer) → `status` (the answer). `controller/pass.rs` is that
 //! line in code.
 
+pub mod api;
+pub mod apply;
 pub mod cloud;
+pub mod cluster;
+pub mod command;
+pub mod desired;
 pub mod model;
 pub mod names;
+pub mod plan;
 pub mod policy;

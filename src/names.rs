@@ -32,6 +32,15 @@ pub const TAG_PRINCIPAL_USER: &str = "user";
 /// descriptions but not policy tags, so a sweep knows our policies without a call for each.
 pub const DESCRIPTION_PREFIX: &str = "tenantry: ";
 
+/// The annotation on a namespace that says which tenant it was made for; without it a namespace was adopted.
+pub const MADE_FOR: &str = "tenantry.dev/made-for";
+/// The annotation by which a namespace's admin gives it to a tenant, and a manifest takes over a cloud object.
+pub const ADOPT: &str = "tenantry.dev/adopt";
+/// Label on a namespace that is not a tenant's but holds manifests of tenants.
+pub const LABEL_DEFINITIONS: &str = "tenantry.dev/definitions";
+/// Label on the namespaces of a Tenant with `deletionProtection`.
+pub const LABEL_PROTECTED: &str = "tenantry.dev/protected";
+
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -300,6 +309,12 @@ pub fn cluster_path(cluster: &ClusterId) -> String {
 pub fn tenant_of_path(cluster: &ClusterId, path: &str) -> Option<TenantName> {
     let rest = path.strip_prefix(&cluster_path(cluster))?.strip_suffix('/')?;
     (!rest.is_empty() && !rest.contains('/')).then(|| TenantName::new(rest))
+}
+
+/// The RoleBinding that gives the operator its right to Secrets in one namespace, for one tenant.
+#[must_use]
+pub fn operator_binding(tenant: &TenantName) -> String {
+    format!("tenantry:operator:{tenant}")
 }
 
 /// Eight base32 characters of a SHA-256, lower case.

@@ -33,6 +33,8 @@ pub struct KeyWish {
     pub region: String,
     /// How long a key that is replaced goes on working, in seconds.
     pub overlap_seconds: i64,
+    /// Whether the key must not work for now (suspended, expired): nothing new is made, what is there is inactive.
+    pub inactive: bool,
 }
 
 /// One act on a cloud account. All but the key acts may be repeated without harm.
@@ -100,6 +102,15 @@ pub enum CloudAction {
         from: ObjectId,
         /// The policy's ARN.
         arn: String,
+    },
+    /// Puts an inline policy in force.
+    PutInline {
+        /// On which user or group.
+        of: ObjectId,
+        /// The policy's name.
+        name: String,
+        /// What it says.
+        document: Document,
     },
     /// Removes an inline policy.
     DeleteInline {
@@ -181,7 +192,7 @@ impl CloudAction {
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) => ObjectId::policy(name),
-            Self::SetTags { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
+            Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
             Self::DeleteUser(user)

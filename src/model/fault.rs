@@ -9,8 +9,14 @@ use serde::Serialize;
 pub enum Class {
     /// Something else must happen first; it will by itself.
     Waiting,
+    /// The Tenant that the manifest names does not exist, or is being deleted.
+    TenantNotFound,
+    /// The manifest's namespace may not name the tenant.
+    NotAllowed,
     /// The manifest asks for what cannot be; only a change of it helps.
     Invalid,
+    /// A limit of the Tenant is used up.
+    LimitExceeded,
     /// An object of that name exists and is not ours.
     NotOwned,
     /// The operator's credentials lack an action.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::action::{CloudAction, Effect};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, User};
 use crate::names::{CloudName, ClusterId, Mark, TenantName};
+use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -220,13 +221,13 @@ impl Inventory {
                     attached.remove(arn);
                 }
             }
+            CloudAction::PutInline { of, name, document } => {
+                if let Some(inline) = self.inline_mut(of) {
+                    inline.insert(name.clone(), document.clone());
+                }
+            }
             CloudAction::DeleteInline { of, name } => {
-                let inline = match of.kind {
-                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
-                    ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy => None,
-                };
-                if let Some(inline) = inline {
+                if let Some(inline) = self.inline_mut(of) {
                     inline.remove(name);
                 }
             }
@@ -260,6 +261,14 @@ impl Inventory {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn inline_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeMap<String, Document>> {
+        match of.kind {
+            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
+            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
+            ObjectKind::Policy => None,
         }
     }
 

@@ -6,6 +6,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod sweep;
+mod wanted;
 
 pub use action::{CloudAction, Effect, KeyWish, NewKey, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
@@ -15,3 +16,7 @@ pub use kube::{
     ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
 };
 pub use sweep::{FRESH_WRITE, Sweep};
+pub use wanted::{
+    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
+    WantedUser,
+};

@@ -61,6 +61,14 @@ impl Document {
     }
 }
 
+/// In plans a document stands as the JSON that the cloud is sent.
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: serde_json::Value = serde_json::from_str(&self.to_json()).map_err(S::Error::custom)?;
+        value.serialize(serializer)
+    }
+}
+
 impl Statement {
     /// The statement as compact JSON, as it stands in [`Document::to_json`].
     pub(super) fn to_json(&self) -> String {
