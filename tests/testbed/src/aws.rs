@@ -115,7 +115,8 @@ impl Moto {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let parameters = SigningParams::builder()
             .identity(&identity)
-            .region(REGION)
+            // Elsewhere a bucket cannot be made without saying again where.
+            .region("us-east-1")
             .name("s3")
             .time(SystemTime::now())
             .settings(settings)
