@@ -100,6 +100,7 @@ impl Cloud for Aws {
                 policies::attach(&act, to, policy, inventory, &self.catalogue, partition).await
             }
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
+            CloudAction::PutInline { of, name, document } => policies::put_inline(&act, of, name, document).await,
             CloudAction::DeleteInline { of, name } => policies::delete_inline(&act, of, name).await,
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,

@@ -233,6 +233,23 @@ pub(super) async fn detach(act: &Act<'_>, from: &ObjectId, arn: &str) -> Result<
     act.remove("DetachUserPolicy", request.send()).await
 }
 
+pub(super) async fn put_inline(
+    act: &Act<'_>,
+    of: &ObjectId,
+    policy: &str,
+    document: &Document,
+) -> Result<Effect, Fault> {
+    let (name, text) = (of.name.as_str(), document.to_json());
+    if of.kind == ObjectKind::Group {
+        let request = act.iam.put_group_policy().group_name(name).policy_name(policy).policy_document(text);
+        act.send("PutGroupPolicy", request.send()).await?;
+    } else {
+        let request = act.iam.put_user_policy().user_name(name).policy_name(policy).policy_document(text);
+        act.send("PutUserPolicy", request.send()).await?;
+    }
+    Ok(Effect::Done)
+}
+
 pub(super) async fn delete_inline(act: &Act<'_>, of: &ObjectId, policy: &str) -> Result<Effect, Fault> {
     let name = of.name.as_str();
     if of.kind == ObjectKind::Group {

@@ -43,13 +43,11 @@ impl Refused {
             ("NoSuchEntity", _) => "absent",
             ("EntityAlreadyExists", _) => "exists",
             ("DeleteConflict", _) => "conflict",
-            (_, Class::Waiting) => "waiting",
             (_, Class::Invalid) => "invalid",
-            (_, Class::NotOwned) => "notowned",
-            (_, Class::AccessDenied) => "accessdenied",
-            (_, Class::QuotaExceeded) => "quotaexceeded",
+            (_, Class::AccessDenied) => "denied",
+            (_, Class::QuotaExceeded) => "quota",
             (_, Class::Throttled) => "throttled",
-            (_, Class::Transient) => "transient",
+            _ => "transient",
         }
     }
 }
