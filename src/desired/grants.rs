@@ -1,0 +1,45 @@
+//! What each role gives in each account, so that users and the group can be told what to carry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::PolicyRef;
+use crate::names::AccountName;
+use crate::policy::Document;
+
+/// One role, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    /// The TenantRole's name.
+    pub(super) role: String,
+    /// Whether every user has it.
+    pub(super) default: bool,
+    /// What is attached to who has it, by account.
+    pub(super) attached: BTreeMap<AccountName, BTreeSet<PolicyRef>>,
+    /// Its documents, by account; for those who have it for a time.
+    pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
+}
+
+/// All roles of the tenant by name.
+#[derive(Clone, Debug)]
+pub(super) struct Grants(BTreeMap<String, Vec<Grant>>);
+
+impl Grants {
+    pub(super) fn new(grants: Vec<Grant>) -> Self {
+        let mut by_name: BTreeMap<String, Vec<Grant>> = BTreeMap::new();
+        for grant in grants {
+            by_name.entry(grant.role.clone()).or_default().push(grant);
+        }
+        Self(by_name)
+    }
+
+    /// The role of that name; of several in different namespaces, the oldest.
+    pub(super) fn get(&self, role: &str) -> Option<&Grant> {
+        self.0.get(role)?.first()
+    }
+
+    /// What every user has in an account.
+    pub(super) fn of_everyone(&self, account: &AccountName) -> BTreeSet<PolicyRef> {
+        let defaults = self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default);
+        defaults.filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
+    }
+}

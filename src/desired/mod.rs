@@ -1,0 +1,247 @@
+//! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
+
+mod cluster;
+mod grants;
+mod limits;
+mod roles;
+mod unsupported;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
+use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
+use crate::names::{
+    AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
+};
+
+/// Every manifest of one tenant: the Tenant, and what names it, being deleted or not.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    /// The Tenant.
+    pub tenant: Option<Arc<Tenant>>,
+    /// Its roles.
+    pub roles: Vec<Arc<TenantRole>>,
+    /// Its users.
+    pub users: Vec<Arc<TenantUser>>,
+    /// Its notebooks.
+    pub notebooks: Vec<Arc<TenantNotebook>>,
+}
+
+/// What must be known of a cloud account to say what should be in it.
+#[derive(Clone, Debug)]
+pub struct AccountFacts {
+    /// The manifest.
+    pub manifest: Arc<CloudAccount>,
+    /// The account's id, once its credentials have answered.
+    pub id: Option<String>,
+    /// The first part of its ARNs, such as `aws`.
+    pub partition: String,
+    /// Why nothing can be done in it now, if so; its own condition says more.
+    pub trouble: Option<String>,
+}
+
+/// What holds for every tenant.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The cluster's id.
+    pub cluster: ClusterId,
+    /// The CloudAccounts.
+    pub accounts: BTreeMap<AccountName, AccountFacts>,
+    /// The operator's own namespace.
+    pub operator_namespace: String,
+    /// The operator's ServiceAccount.
+    pub operator_account: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Which manifest this is.
+#[must_use]
+pub fn manifest_ref<K: ResourceExt>(kind: ManifestKind, object: &K) -> ManifestRef {
+    ManifestRef { kind, namespace: object.namespace(), name: object.name_any() }
+}
+
+/// The working state of one compilation: what the rooms of this folder add to.
+struct Compiler<'a> {
+    tenant_name: &'a TenantName,
+    context: &'a Context,
+    tenant: &'a Tenant,
+    tenant_ref: ManifestRef,
+    manifests: BTreeMap<ManifestRef, ManifestLife>,
+    accounts: BTreeMap<AccountName, WantedAccount>,
+    cluster: WantedCluster,
+    refusals: Vec<Refusal>,
+}
+
+/// Says what should exist for the tenant of that name.
+#[must_use]
+pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> Wanted {
+    let life = match &manifests.tenant {
+        None => Life::Absent,
+        Some(tenant) if tenant.metadata.deletion_timestamp.is_some() => Life::Deleting,
+        Some(_) => Life::Alive,
+    };
+    let mut wanted = Wanted {
+        tenant: name.clone(),
+        life,
+        manifests: lives(manifests),
+        accounts: BTreeMap::new(),
+        cluster: WantedCluster::default(),
+        refusals: Vec::new(),
+    };
+    match (&manifests.tenant, life) {
+        (Some(tenant), Life::Alive) => {
+            let mut compiler = Compiler {
+                tenant_name: name,
+                context,
+                tenant,
+                tenant_ref: wanted.tenant_ref(),
+                manifests: wanted.manifests,
+                accounts: BTreeMap::new(),
+                cluster: WantedCluster::default(),
+                refusals: Vec::new(),
+            };
+            compiler.compile(manifests);
+            wanted.manifests = compiler.manifests;
+            wanted.accounts = compiler.accounts;
+            wanted.cluster = compiler.cluster;
+            wanted.refusals = compiler.refusals;
+        }
+        _ => orphaned(name, manifests.tenant.as_deref(), &mut wanted),
+    }
+    wanted
+}
+
+/// Without a Tenant, what its manifests have stays until they are deleted; with one that goes, everything goes.
+fn orphaned(name: &TenantName, tenant: Option<&Tenant>, wanted: &mut Wanted) {
+    let own: BTreeSet<String> = tenant.map(|tenant| tenant.namespace_names().into_iter().collect()).unwrap_or_default();
+    for (manifest, life) in &mut wanted.manifests {
+        if manifest.kind == ManifestKind::Tenant || life.deleting {
+            continue;
+        }
+        if tenant.is_none() {
+            life.held = true;
+        }
+        if !manifest.namespace.as_ref().is_some_and(|namespace| own.contains(namespace)) {
+            let message = match tenant {
+                None => format!("there is no Tenant {name}. It is waited for; nothing was made."),
+                Some(_) => format!("Tenant {name} is being deleted. This manifest can be deleted freely."),
+            };
+            let subject = manifest.clone();
+            wanted.refusals.push(Refusal { subject, account: None, class: Class::TenantNotFound, message });
+        }
+    }
+}
+
+fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
+    fn life<K: ResourceExt>(kind: ManifestKind, object: &K) -> (ManifestRef, ManifestLife) {
+        let adopt = object.annotations().get(annotations::ADOPT).is_some_and(|value| value == "true");
+        let deleting = object.meta().deletion_timestamp.is_some();
+        let uid = object.uid().unwrap_or_default();
+        (manifest_ref(kind, object), ManifestLife { uid, deleting, adopt, held: false })
+    }
+    let tenant = manifests.tenant.iter().map(|it| life(ManifestKind::Tenant, it.as_ref()));
+    let roles = manifests.roles.iter().map(|it| life(ManifestKind::TenantRole, it.as_ref()));
+    let users = manifests.users.iter().map(|it| life(ManifestKind::TenantUser, it.as_ref()));
+    let notebooks = manifests.notebooks.iter().map(|it| life(ManifestKind::TenantNotebook, it.as_ref()));
+    tenant.chain(roles).chain(users).chain(notebooks).collect()
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self, manifests: &Manifests) {
+        self.check_tenant();
+        let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
+        let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
+        for notebook in self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks) {
+            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
+            self.refuse(&subject, None, Class::Invalid, "TenantNotebooks are not supported yet".to_owned());
+            self.hold(&subject);
+        }
+        let mut compiled = Vec::with_capacity(roles.len());
+        for role in &roles {
+            compiled.push(self.role(role));
+        }
+        let grants = grants::Grants::new(compiled);
+        self.groups(&grants);
+        let users = self.within_limits(users);
+        for user in &users {
+            self.user(user, &grants);
+        }
+        self.cluster(&roles, &users);
+    }
+
+    fn refuse(&mut self, subject: &ManifestRef, account: Option<&AccountName>, class: Class, message: String) {
+        self.refusals.push(Refusal { subject: subject.clone(), account: account.cloned(), class, message });
+    }
+
+    /// What the manifest has stays as it is.
+    fn hold(&mut self, subject: &ManifestRef) {
+        if let Some(life) = self.manifests.get_mut(subject) {
+            life.held = true;
+        }
+    }
+
+    /// The manifests that live, in a namespace that may name the tenant; oldest first.
+    fn allowed<K: ResourceExt>(&mut self, kind: ManifestKind, all: &[Arc<K>]) -> Vec<Arc<K>> {
+        let mut living: Vec<Arc<K>> = Vec::new();
+        for object in all.iter().filter(|object| object.meta().deletion_timestamp.is_none()) {
+            let subject = manifest_ref(kind, object.as_ref());
+            let namespace = object.namespace().unwrap_or_default();
+            if self.tenant.may_be_named_from(&namespace) {
+                living.push(object.clone());
+            } else {
+                let message = format!(
+                    "manifests in namespace {namespace} may not name tenant {}. Move it, or add the namespace to spec.namespaces or spec.definitionNamespaces of the Tenant.",
+                    self.tenant_name
+                );
+                self.refuse(&subject, None, Class::NotAllowed, message);
+                self.hold(&subject);
+            }
+        }
+        living.sort_by_key(|object| {
+            (object.creation_timestamp().map(|time| time.0), object.namespace(), object.name_any())
+        });
+        living
+    }
+
+    fn naming(&self, account: &AccountFacts) -> Naming {
+        Naming {
+            cluster: self.context.cluster.clone(),
+            tenant: self.tenant_name.clone(),
+            prefix: account.manifest.spec.name_prefix.clone(),
+        }
+    }
+
+    /// Tags by which an object is known as ours, over those of account and tenant.
+    fn tags(&self, account: &AccountFacts, owner: &ManifestRef, own: &BTreeMap<String, String>) -> Tags {
+        let mut tags = account.manifest.spec.tags.clone();
+        tags.extend(self.tenant.spec.tags.clone());
+        tags.extend(own.clone());
+        tags.insert(TAG_CLUSTER.to_owned(), self.context.cluster.to_string());
+        tags.insert(TAG_TENANT.to_owned(), self.tenant_name.to_string());
+        tags.insert(TAG_OWNER.to_owned(), owner.mark_text());
+        let uid = self.manifests.get(owner).map(|life| life.uid.clone()).unwrap_or_default();
+        tags.insert(TAG_UID.to_owned(), uid);
+        tags
+    }
+
+    /// The accounts of the tenant that something can be said about; the others are told once, on the Tenant.
+    fn tenant_accounts(&self) -> Vec<(AccountName, AccountFacts)> {
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut accounts = Vec::new();
+        for account in &self.tenant.spec.accounts {
+            let name = AccountName::new(&account.name);
+            let Some(facts) = self.context.accounts.get(&name) else { continue };
+            let Some(id) = &facts.id else { continue };
+            if facts.manifest.spec.aws.is_some() && seen.insert(id.clone()) {
+                accounts.push((name, facts.clone()));
+            }
+        }
+        accounts
+    }
+}

@@ -1,0 +1,73 @@
+//! What manifests can say and no code stands behind yet: refused in words, never passed over in silence.
+
+use super::Compiler;
+use crate::api::{DeletionPolicy, TenantRole, TenantUser};
+use crate::model::Class;
+use crate::names::{AccountName, ManifestRef};
+
+impl Compiler<'_> {
+    pub(super) fn check_tenant(&mut self) {
+        let tenant = self.tenant_ref.clone();
+        let spec = self.tenant.spec.clone();
+        for account in &spec.accounts {
+            let name = AccountName::new(&account.name);
+            match self.context.accounts.get(&name) {
+                None => {
+                    let message = format!("there is no CloudAccount {name}. It is waited for.");
+                    self.refuse(&tenant, Some(&name), Class::Waiting, message);
+                }
+                Some(facts) => {
+                    if facts.manifest.spec.alibaba.is_some() {
+                        self.unsupported(&tenant, Some(&name), "an Alibaba Cloud account");
+                    } else if let Some(trouble) = facts.trouble.clone() {
+                        self.refuse(&tenant, Some(&name), Class::Waiting, trouble);
+                    }
+                }
+            }
+        }
+        let mut ids = std::collections::BTreeMap::new();
+        for account in &spec.accounts {
+            let facts = self.context.accounts.get(&AccountName::new(&account.name));
+            if let Some(id) = facts.and_then(|facts| facts.id.clone())
+                && let Some(first) = ids.insert(id.clone(), account.name.clone())
+            {
+                let message = format!("{} and {first} are the same account, {id}. Take one of the two out.", account.name);
+                self.refuse(&tenant, Some(&AccountName::new(&account.name)), Class::Invalid, message);
+            }
+        }
+        if spec.deletion_policy == DeletionPolicy::Retain {
+            self.unsupported(&tenant, None, "deletionPolicy Retain");
+        }
+        if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
+            self.unsupported(&tenant, None, "serviceAccounts of a namespace");
+        }
+    }
+
+    pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
+        if role.spec.alibaba.is_some() {
+            self.unsupported(subject, None, "spec.alibaba");
+        }
+        if role.spec.assumable_by.is_some() {
+            self.unsupported(subject, None, "spec.assumableBy");
+        }
+    }
+
+    pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
+        if user.spec.console.is_some() {
+            self.unsupported(subject, None, "spec.console");
+        }
+        if let Some(key) = &user.spec.access_key {
+            if key.rotation.is_some() {
+                self.unsupported(subject, None, "spec.accessKey.rotation");
+            }
+            if !key.restart.is_empty() {
+                self.unsupported(subject, None, "spec.accessKey.restart");
+            }
+        }
+    }
+
+    fn unsupported(&mut self, subject: &ManifestRef, account: Option<&AccountName>, what: &str) {
+        let message = format!("{what} is not supported yet; everything else is carried out. Take it out.");
+        self.refuse(subject, account, Class::Invalid, message);
+    }
+}

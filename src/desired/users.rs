@@ -1,0 +1,185 @@
+//! TenantUser → a user in each of its accounts, with what it carries and the key that it shall have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::grants::Grants;
+use super::roles::ATTACHMENTS_MAX;
+use super::{AccountFacts, Compiler, manifest_ref};
+use crate::api::{Grouping, PermissionsBoundary, Rotation, TenantUser};
+use crate::model::{Class, KeyWish, PolicyRef, SecretTarget, Tags, WantedUser};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER};
+use crate::policy::{self, Document, Effect, Scope, Statement};
+
+/// The inline policy that takes everything away while a user or its tenant is suspended.
+pub const SUSPENDED_POLICY: &str = "tenantry-suspended";
+/// The inline policy that takes everything away from `spec.expiresAt` on, whether the operator runs or not.
+pub const EXPIRY_POLICY: &str = "tenantry-expiry";
+/// Before the name of a role that a user has for a time, in the name of its inline policy.
+const UNTIL_PREFIX: &str = "tenantry-until-";
+/// The condition key of the current time on AWS.
+const CURRENT_TIME: &str = "aws:CurrentTime";
+
+impl Compiler<'_> {
+    pub(super) fn user(&mut self, user: &TenantUser, grants: &Grants) {
+        let subject = manifest_ref(ManifestKind::TenantUser, user);
+        self.check_user(&subject, user);
+        for role in user.spec.roles.iter().chain(user.spec.temporary_roles.iter().map(|it| &it.name)) {
+            if grants.get(role).is_none() {
+                let message = format!(
+                    "there is no TenantRole {role} in tenant {}. Make it, or take it out of spec.roles.",
+                    self.tenant_name
+                );
+                self.refuse(&subject, None, Class::Invalid, message);
+            }
+        }
+        for (name, facts) in self.accounts_of(&subject, user) {
+            let wanted = self.user_in(&subject, user, &name, &facts, grants);
+            if wanted.attached.len() > ATTACHMENTS_MAX {
+                let message = format!(
+                    "{} policies would be attached to the user: IAM allows {ATTACHMENTS_MAX}. Merge roles, or make some default: true, which go on the group.",
+                    wanted.attached.len()
+                );
+                self.refuse(&subject, Some(&name), Class::Invalid, message);
+                self.hold(&subject);
+                continue;
+            }
+            let inline: usize = wanted.inline.values().map(Document::size).sum();
+            if inline > policy::AWS_INLINE_USER {
+                let message = format!(
+                    "the inline policies for temporaryRoles and expiresAt have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time.",
+                    policy::AWS_INLINE_USER
+                );
+                self.refuse(&subject, Some(&name), Class::Invalid, message);
+                self.hold(&subject);
+                continue;
+            }
+            let chosen = Some(user.spec.user_name.as_str());
+            let cloud_name = self.naming(&facts).user(&user.name_any(), chosen);
+            let account = self.accounts.entry(name).or_default();
+            account.users.entry(cloud_name).or_default().push(wanted);
+        }
+    }
+
+    /// The accounts that the user lives in; what it names and its tenant has not is refused.
+    fn accounts_of(&mut self, subject: &ManifestRef, user: &TenantUser) -> Vec<(AccountName, AccountFacts)> {
+        let all = self.tenant_accounts();
+        let Some(named) = &user.spec.accounts else { return all };
+        for name in named.iter().filter(|name| !self.tenant.spec.accounts.iter().any(|it| it.name == **name)) {
+            let message = format!(
+                "tenant {} is not in account {name}. Add it to spec.accounts of the Tenant, or take it out here.",
+                self.tenant_name
+            );
+            self.refuse(subject, None, Class::Invalid, message);
+        }
+        all.into_iter().filter(|(name, _)| named.iter().any(|it| it == name.as_str())).collect()
+    }
+
+    fn user_in(
+        &self,
+        subject: &ManifestRef,
+        user: &TenantUser,
+        account: &AccountName,
+        facts: &AccountFacts,
+        grants: &Grants,
+    ) -> WantedUser {
+        let naming = self.naming(facts);
+        let everyone = self.everyone(account, grants);
+        let grouped = self.grouping(account) == Grouping::Group;
+        let mut attached: BTreeSet<PolicyRef> = BTreeSet::new();
+        let of_roles = user.spec.roles.iter().filter_map(|role| grants.get(role));
+        attached.extend(of_roles.filter_map(|grant| grant.attached.get(account)).flatten().cloned());
+        if grouped {
+            attached.retain(|policy| !everyone.contains(policy));
+        } else {
+            attached.extend(everyone);
+        }
+        let boundary = facts.manifest.spec.aws.as_ref().and_then(|aws| match &aws.permissions_boundary {
+            Some(PermissionsBoundary::Arn(arn)) => Some(arn.clone()),
+            Some(PermissionsBoundary::Managed) | None => None,
+        });
+        WantedUser {
+            owner: subject.clone(),
+            path: naming.path(),
+            tags: self.user_tags(subject, user, facts),
+            boundary,
+            groups: grouped.then(|| naming.group()).into_iter().collect(),
+            attached,
+            inline: self.inline(user, account, grants),
+            key: self.key(subject, user, account, facts),
+        }
+    }
+
+    fn user_tags(&self, subject: &ManifestRef, user: &TenantUser, facts: &AccountFacts) -> Tags {
+        let mut tags = self.tags(facts, subject, &user.spec.tags);
+        tags.insert(TAG_PRINCIPAL_TENANT.to_owned(), self.tenant_name.to_string());
+        tags.insert(TAG_PRINCIPAL_USER.to_owned(), user.name_any());
+        tags
+    }
+
+    /// Whether the user can do nothing for now: it, or its tenant, is suspended, or its time is over.
+    pub(super) fn stands_still(&self, user: &TenantUser) -> bool {
+        let expired = user.spec.expires_at.as_ref().is_some_and(|time| time.0 <= self.context.now);
+        self.tenant.spec.suspended || user.spec.suspended || expired
+    }
+
+    fn inline(&self, user: &TenantUser, account: &AccountName, grants: &Grants) -> BTreeMap<String, Document> {
+        let mut inline = BTreeMap::new();
+        let everything = || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
+        if self.tenant.spec.suspended || user.spec.suspended {
+            inline.insert(SUSPENDED_POLICY.to_owned(), Document::aws(vec![everything()]));
+        }
+        if let Some(time) = &user.spec.expires_at {
+            let deny = everything().when("DateGreaterThanEquals", CURRENT_TIME, &[&utc(time.0)]);
+            inline.insert(EXPIRY_POLICY.to_owned(), Document::aws(vec![deny]));
+        }
+        for temporary in &user.spec.temporary_roles {
+            if temporary.until.0 <= self.context.now || user.spec.roles.contains(&temporary.name) {
+                continue;
+            }
+            let documents = grants.get(&temporary.name).and_then(|grant| grant.documents.get(account));
+            let statements = documents.into_iter().flatten().flat_map(|document| document.statements.clone());
+            let until = utc(temporary.until.0);
+            let statements: Vec<Statement> = statements
+                .map(|statement| statement.when("DateLessThan", CURRENT_TIME, &[&until]))
+                .collect();
+            if !statements.is_empty() {
+                inline.insert(format!("{UNTIL_PREFIX}{}", temporary.name), Document::aws(statements));
+            }
+        }
+        inline
+    }
+
+    fn key(
+        &self,
+        subject: &ManifestRef,
+        user: &TenantUser,
+        account: &AccountName,
+        facts: &AccountFacts,
+    ) -> Option<KeyWish> {
+        let wanted = user.spec.access_key.as_ref()?;
+        let overlap = wanted.rotation.as_ref().map_or_else(Rotation::default_overlap, |it| it.overlap.clone());
+        Some(KeyWish {
+            secret: SecretTarget { namespace: user.namespace().unwrap_or_default(), name: secret_name(user, account) },
+            owner: subject.clone(),
+            owner_uid: user.uid().unwrap_or_default(),
+            region: facts.manifest.spec.aws.as_ref().map(|aws| aws.region.clone()).unwrap_or_default(),
+            overlap_seconds: i64::try_from(overlap.get().as_secs()).unwrap_or(i64::MAX),
+            inactive: self.stands_still(user),
+        })
+    }
+}
+
+/// `<secretName>-<account>`; the prefix is the user's name where none is given.
+#[must_use]
+pub fn secret_name(user: &TenantUser, account: &AccountName) -> String {
+    let chosen = user.spec.access_key.as_ref().and_then(|key| key.secret_name.clone());
+    format!("{}-{account}", chosen.unwrap_or_else(|| user.name_any()))
+}
+
+/// Seconds are the finest that condition values of IAM take.
+fn utc(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

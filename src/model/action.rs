@@ -1,0 +1,213 @@
+//! What may be done to a cloud account, each variant one act, and what each act leaves behind.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::cloud::{Group, ObjectId, Policy, PolicyRef, Tags, User};
+use super::inventory::Finding;
+use crate::names::{CloudName, ManifestRef};
+use crate::policy::Document;
+
+/// Where a user's key is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SecretTarget {
+    /// The Secret's namespace: the TenantUser's.
+    pub namespace: String,
+    /// The Secret's name: `<secretName>-<account>`.
+    pub name: String,
+}
+
+/// What is wanted of a user's access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyWish {
+    /// The Secret that holds it.
+    pub secret: SecretTarget,
+    /// The TenantUser, which owns the Secret.
+    pub owner: ManifestRef,
+    /// The TenantUser's UID.
+    pub owner_uid: String,
+    /// The region written beside the key.
+    pub region: String,
+    /// How long a key that is replaced goes on working, in seconds.
+    pub overlap_seconds: i64,
+    /// Whether the key must not work for now (suspended, expired): nothing new is made, what is there is inactive.
+    pub inactive: bool,
+}
+
+/// One act on a cloud account. All but the key acts may be repeated without harm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum CloudAction {
+    /// Makes a group.
+    CreateGroup(Group),
+    /// Deletes an empty group.
+    DeleteGroup(CloudName),
+    /// Makes a user with path, tags and boundary; edges follow as steps of their own.
+    CreateUser(User),
+    /// Deletes a user with everything that hangs on it and that the inventory does not know.
+    DeleteUser(CloudName),
+    /// Sets and removes tags.
+    SetTags {
+        /// Of which object.
+        of: ObjectId,
+        /// Tags to set.
+        set: Tags,
+        /// Keys to remove.
+        unset: BTreeSet<String>,
+    },
+    /// Sets or removes a user's permissions boundary.
+    SetBoundary {
+        /// Whose.
+        user: CloudName,
+        /// The policy's ARN; none removes it.
+        boundary: Option<String>,
+    },
+    /// Makes a policy.
+    CreatePolicy(Policy),
+    /// Puts a new version of a policy in force.
+    SetDocument {
+        /// Which policy.
+        policy: CloudName,
+        /// What it shall say.
+        document: Document,
+    },
+    /// Deletes a policy and its versions.
+    DeletePolicy(CloudName),
+    /// Makes a user a member.
+    AddMember {
+        /// Of which group.
+        group: CloudName,
+        /// Which user.
+        user: CloudName,
+    },
+    /// Ends a membership.
+    RemoveMember {
+        /// Of which group.
+        group: CloudName,
+        /// Which user.
+        user: CloudName,
+    },
+    /// Attaches a policy to a user or group.
+    Attach {
+        /// To which.
+        to: ObjectId,
+        /// Which policy.
+        policy: PolicyRef,
+    },
+    /// Detaches a policy.
+    Detach {
+        /// From which.
+        from: ObjectId,
+        /// The policy's ARN.
+        arn: String,
+    },
+    /// Puts an inline policy in force.
+    PutInline {
+        /// On which user or group.
+        of: ObjectId,
+        /// The policy's name.
+        name: String,
+        /// What it says.
+        document: Document,
+    },
+    /// Removes an inline policy.
+    DeleteInline {
+        /// Of which user or group.
+        of: ObjectId,
+        /// The policy's name.
+        name: String,
+    },
+    /// Makes a key. Done only inside the key protocol, which writes the secret half into its Secret at once.
+    CreateKey(CloudName),
+    /// Makes a key usable or unusable.
+    SetKeyActive {
+        /// Whose.
+        user: CloudName,
+        /// The key's id.
+        id: String,
+        /// Whether it can be used afterwards.
+        active: bool,
+    },
+    /// Deletes a key.
+    DeleteKey {
+        /// Whose.
+        user: CloudName,
+        /// The key's id.
+        id: String,
+    },
+}
+
+/// What an act left behind that the act itself did not say.
+#[derive(Debug)]
+pub enum Effect {
+    /// Just what was asked for.
+    Done,
+    /// The policy's ARN (made, or attached).
+    Arn(String),
+    /// The version now in force and the ones beside it.
+    Version {
+        /// In force.
+        default: String,
+        /// Not in force, oldest first.
+        old: Vec<String>,
+    },
+    /// A key was made.
+    Key(NewKey),
+    /// The object to be made was there already and is ours (an answer that was lost): this is how it was found.
+    Found(Box<Finding>),
+}
+
+/// A key with its secret half, which the cloud shows once. `Debug` hides the secret.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The key's id.
+    pub id: String,
+    /// Its secret half.
+    pub secret: SecretString,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Something that must be read before the plan can decide.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Read {
+    /// The keys of a user.
+    Keys(CloudName),
+    /// One object, whole and live.
+    Object(ObjectId),
+    /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
+    Mark(ObjectId),
+}
+
+impl CloudAction {
+    /// The object that the act changes.
+    #[must_use]
+    pub fn object(&self) -> ObjectId {
+        match self {
+            Self::CreateGroup(group) => ObjectId::group(&group.name),
+            Self::DeleteGroup(name) => ObjectId::group(name),
+            Self::CreateUser(user) => ObjectId::user(&user.name),
+            Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
+            Self::SetDocument { policy, .. } => ObjectId::policy(policy),
+            Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
+            Self::Attach { to, .. } => to.clone(),
+            Self::Detach { from, .. } => from.clone(),
+            Self::DeleteUser(user)
+            | Self::CreateKey(user)
+            | Self::SetBoundary { user, .. }
+            | Self::AddMember { user, .. }
+            | Self::RemoveMember { user, .. }
+            | Self::SetKeyActive { user, .. }
+            | Self::DeleteKey { user, .. } => ObjectId::user(user),
+        }
+    }
+
+    /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
+    #[must_use]
+    pub fn needs_live_read(&self) -> bool {
+        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
+    }
+}

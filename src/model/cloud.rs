@@ -1,0 +1,217 @@
+//! What exists in a cloud account, in the words that both clouds share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::names::{CloudName, ClusterId, DESCRIPTION_PREFIX, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
+use crate::policy::Document;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The kinds of cloud object that we make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum ObjectKind {
+    /// A group of users.
+    Group,
+    /// A policy that can be attached.
+    Policy,
+    /// A user.
+    User,
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Group => "group",
+            Self::Policy => "policy",
+            Self::User => "user",
+        })
+    }
+}
+
+/// Which object of an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ObjectId {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its name, unique in the account for its kind.
+    pub name: CloudName,
+}
+
+impl ObjectId {
+    /// The group of that name.
+    #[must_use]
+    pub fn group(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Group, name: name.clone() }
+    }
+
+    /// The policy of that name.
+    #[must_use]
+    pub fn policy(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Policy, name: name.clone() }
+    }
+
+    /// The user of that name.
+    #[must_use]
+    pub fn user(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::User, name: name.clone() }
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} \"{}\"", self.kind, self.name)
+    }
+}
+
+/// A long-lived key of a user, without its secret half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccessKey {
+    /// The key's id.
+    pub id: String,
+    /// Whether it can be used.
+    pub active: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// Its name.
+    pub name: CloudName,
+    /// Its path (AWS).
+    pub path: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// The ARN of its permissions boundary (AWS).
+    pub boundary: Option<String>,
+    /// The groups it is a member of.
+    pub groups: BTreeSet<CloudName>,
+    /// ARNs of the policies attached to it.
+    pub attached: BTreeSet<String>,
+    /// Inline policies by name.
+    pub inline: BTreeMap<String, Document>,
+    /// Its keys, newest last; none where they were never read.
+    pub keys: Option<Vec<AccessKey>>,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its name.
+    pub name: CloudName,
+    /// Its path (AWS).
+    pub path: String,
+    /// ARNs of the policies attached to it.
+    pub attached: BTreeSet<String>,
+    /// Inline policies by name.
+    pub inline: BTreeMap<String, Document>,
+}
+
+/// A customer's own policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Its name.
+    pub name: CloudName,
+    /// Its path (AWS).
+    pub path: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its description, fixed when it was made.
+    pub description: String,
+    /// Its tags; none where they were never read.
+    pub tags: Option<Tags>,
+    /// The version in force.
+    pub default_version: String,
+    /// The versions that are not in force, oldest first.
+    pub old_versions: Vec<String>,
+    /// The document in force; none where it cannot be read as a policy, which never equals what is wanted.
+    pub document: Option<Document>,
+}
+
+/// An object that does not carry our marks: its name is taken, and that is all that matters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stub {
+    /// Its ARN or id.
+    pub arn: String,
+    /// Whose mark it carries, if any; of an unread policy, unknown.
+    pub mark: Option<Mark>,
+    /// Whether the mark was looked for. `GetAccountAuthorizationDetails` omits the tags of policies.
+    pub mark_read: bool,
+}
+
+/// A policy to attach.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum PolicyRef {
+    /// One that we make in the same account.
+    Own(CloudName),
+    /// The cloud's own, by its bare name, on whatever path it lives.
+    Vendor(String),
+    /// Any policy, by its ARN.
+    Arn(String),
+}
+
+impl fmt::Display for PolicyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(name) => name.fmt(f),
+            Self::Vendor(name) | Self::Arn(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Reads an owner mark out of tags.
+#[must_use]
+pub fn mark_of_tags(tags: &Tags) -> Option<Mark> {
+    Some(Mark {
+        cluster: ClusterId::new(tags.get(TAG_CLUSTER)?.clone()),
+        tenant: TenantName::new(tags.get(TAG_TENANT)?.clone()),
+        owner: tags.get(TAG_OWNER)?.clone(),
+    })
+}
+
+impl User {
+    /// Whose it is, by its tags.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        mark_of_tags(&self.tags)
+    }
+}
+
+impl Policy {
+    /// Whose it is: by its tags where they were read, else by path and description, which a sweep sees.
+    #[must_use]
+    pub fn mark(&self, cluster: &ClusterId) -> Option<Mark> {
+        match &self.tags {
+            Some(tags) => mark_of_tags(tags),
+            None => Some(Mark {
+                cluster: cluster.clone(),
+                tenant: crate::names::tenant_of_path(cluster, &self.path)?,
+                owner: self.description.strip_prefix(DESCRIPTION_PREFIX)?.to_owned(),
+            }),
+        }
+    }
+}
+
+impl Group {
+    /// The tenant whose group it is, by its path: groups carry no tags.
+    #[must_use]
+    pub fn tenant(&self, cluster: &ClusterId) -> Option<TenantName> {
+        crate::names::tenant_of_path(cluster, &self.path)
+    }
+
+    /// Whose it is: the tenant's, as its path says.
+    #[must_use]
+    pub fn mark(&self, cluster: &ClusterId) -> Option<Mark> {
+        let tenant = self.tenant(cluster)?;
+        let owner = format!("tenant/{tenant}");
+        Some(Mark { cluster: cluster.clone(), tenant, owner })
+    }
+}

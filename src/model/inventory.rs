@@ -1,0 +1,348 @@
+//! The cache of one cloud account that every pass compares against: filled by sweeps, kept true by our own writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::action::{CloudAction, Effect};
+use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, User};
+use crate::names::{CloudName, ClusterId, Mark, TenantName};
+use crate::policy::Document;
+
+/// A quota of an account, as the cloud counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// In use.
+    pub used: i64,
+    /// Allowed.
+    pub limit: i64,
+}
+
+/// What a live read of one object found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// There is none.
+    Absent,
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A policy.
+    Policy(Policy),
+    /// A user's keys.
+    Keys(Vec<AccessKey>),
+    /// There is one; nothing more of it was read.
+    Mark {
+        /// Whose it is.
+        mark: Option<Mark>,
+        /// Of a policy: the version in force.
+        default_version: Option<String>,
+    },
+}
+
+/// What is known of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// The cluster whose marks are ours.
+    pub cluster: ClusterId,
+    /// The account's id.
+    pub account: String,
+    /// `aws`, `aws-cn`, …: the second part of every ARN.
+    pub partition: String,
+    /// Whether a sweep has succeeded since the start; before that nothing here means anything.
+    pub swept: bool,
+    /// Users with our marks or on our path.
+    pub users: BTreeMap<CloudName, User>,
+    /// Groups on our path.
+    pub groups: BTreeMap<CloudName, Group>,
+    /// Policies with our marks or on our path.
+    pub policies: BTreeMap<CloudName, Policy>,
+    /// Everything else that has a name.
+    pub others: BTreeMap<ObjectId, Stub>,
+    /// Quotas by name.
+    pub quotas: BTreeMap<String, Quota>,
+    /// When we last wrote each object.
+    pub(super) written: BTreeMap<ObjectId, Instant>,
+}
+
+impl Inventory {
+    /// An account of which nothing is known yet.
+    pub fn new(cluster: ClusterId, account: impl Into<String>, partition: impl Into<String>) -> Self {
+        Self {
+            cluster,
+            account: account.into(),
+            partition: partition.into(),
+            swept: false,
+            users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            others: BTreeMap::new(),
+            quotas: BTreeMap::new(),
+            written: BTreeMap::new(),
+        }
+    }
+
+    /// The ARN that an object of this account has or would have.
+    #[must_use]
+    pub fn arn(&self, kind: ObjectKind, path: &str, name: &CloudName) -> String {
+        format!("arn:{}:iam::{}:{kind}{path}{name}", self.partition, self.account)
+    }
+
+    /// The ARN of a policy as far as it is known: not of one that does not exist yet, and of a vendor's only where its
+    /// path is known.
+    #[must_use]
+    pub fn resolve(&self, policy: &PolicyRef) -> Option<String> {
+        match policy {
+            PolicyRef::Own(name) => self.policies.get(name).map(|policy| policy.arn.clone()),
+            PolicyRef::Arn(arn) => Some(arn.clone()),
+            PolicyRef::Vendor(_) => None,
+        }
+    }
+
+    /// Whether an attached ARN is the policy that is wanted.
+    #[must_use]
+    pub fn is(&self, arn: &str, wanted: &PolicyRef) -> bool {
+        match wanted {
+            PolicyRef::Own(_) | PolicyRef::Arn(_) => self.resolve(wanted).as_deref() == Some(arn),
+            PolicyRef::Vendor(name) => arn
+                .strip_prefix(&format!("arn:{}:iam::aws:policy/", self.partition))
+                .is_some_and(|rest| rest.rsplit('/').next() == Some(name)),
+        }
+    }
+
+    /// Whose an object is, where that is known.
+    #[must_use]
+    pub fn mark(&self, object: &ObjectId) -> Option<Mark> {
+        match object.kind {
+            ObjectKind::User => self.users.get(&object.name)?.mark(),
+            ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+        }
+    }
+
+    /// Every object that carries the tenant's marks or lies under its path.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &TenantName) -> Vec<ObjectId> {
+        self.tenants_of_objects().into_iter().filter(|(_, owner)| owner == tenant).map(|(object, _)| object).collect()
+    }
+
+    /// The tenants that have anything here.
+    #[must_use]
+    pub fn tenants(&self) -> BTreeSet<TenantName> {
+        self.tenants_of_objects().into_iter().map(|(_, tenant)| tenant).collect()
+    }
+
+    fn tenants_of_objects(&self) -> Vec<(ObjectId, TenantName)> {
+        let path = |path: &str| crate::names::tenant_of_path(&self.cluster, path);
+        let ours = |mark: Option<Mark>| mark.filter(|mark| mark.cluster == self.cluster).map(|mark| mark.tenant);
+        let users = self
+            .users
+            .values()
+            .map(|user| (ObjectId::user(&user.name), ours(user.mark()).or_else(|| path(&user.path))));
+        let groups = self.groups.values().map(|group| (ObjectId::group(&group.name), path(&group.path)));
+        let policies = self.policies.values().map(|policy| {
+            (ObjectId::policy(&policy.name), ours(policy.mark(&self.cluster)).or_else(|| path(&policy.path)))
+        });
+        users.chain(groups).chain(policies).filter_map(|(object, tenant)| Some((object, tenant?))).collect()
+    }
+
+    /// Notes an act of ours, so that the next pass sees it without a call.
+    pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
+        self.written.insert(action.object(), now);
+        if let Effect::Found(found) = effect {
+            self.learn(&action.object(), Finding::clone(found));
+            return;
+        }
+        match action {
+            CloudAction::CreateGroup(group) => {
+                self.groups.insert(group.name.clone(), group.clone());
+                self.count("Groups", 1);
+            }
+            CloudAction::DeleteGroup(name) => {
+                self.groups.remove(name);
+                self.count("Groups", -1);
+            }
+            CloudAction::CreateUser(user) => {
+                self.users.insert(user.name.clone(), user.clone());
+                self.count("Users", 1);
+            }
+            CloudAction::DeleteUser(name) => {
+                self.users.remove(name);
+                self.count("Users", -1);
+            }
+            CloudAction::CreatePolicy(policy) => {
+                let mut policy = policy.clone();
+                if let Effect::Arn(arn) = effect {
+                    policy.arn.clone_from(arn);
+                }
+                self.policies.insert(policy.name.clone(), policy);
+                self.count("Policies", 1);
+            }
+            CloudAction::DeletePolicy(name) => {
+                self.policies.remove(name);
+                self.count("Policies", -1);
+            }
+            CloudAction::SetDocument { policy, document } => {
+                if let Some(policy) = self.policies.get_mut(policy) {
+                    policy.document = Some(document.clone());
+                    if let Effect::Version { default, old } = effect {
+                        policy.default_version.clone_from(default);
+                        policy.old_versions.clone_from(old);
+                    }
+                }
+            }
+            _ => self.record_edge(action, effect),
+        }
+    }
+
+    fn record_edge(&mut self, action: &CloudAction, effect: &Effect) {
+        match action {
+            CloudAction::SetTags { of, set, unset } => {
+                let tags = match of.kind {
+                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
+                    ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Group => None,
+                };
+                if let Some(tags) = tags {
+                    tags.retain(|key, _| !unset.contains(key));
+                    tags.extend(set.clone());
+                }
+            }
+            CloudAction::Attach { to, policy } => {
+                let known = self.resolve(policy);
+                let arn = if let Effect::Arn(arn) = effect { Some(arn.clone()) } else { known };
+                if let (Some(arn), Some(attached)) = (arn, self.attached_mut(to)) {
+                    attached.insert(arn);
+                }
+            }
+            CloudAction::Detach { from, arn } => {
+                if let Some(attached) = self.attached_mut(from) {
+                    attached.remove(arn);
+                }
+            }
+            CloudAction::PutInline { of, name, document } => {
+                if let Some(inline) = self.inline_mut(of) {
+                    inline.insert(name.clone(), document.clone());
+                }
+            }
+            CloudAction::DeleteInline { of, name } => {
+                if let Some(inline) = self.inline_mut(of) {
+                    inline.remove(name);
+                }
+            }
+            _ => self.record_on_user(action, effect),
+        }
+    }
+
+    fn record_on_user(&mut self, action: &CloudAction, effect: &Effect) {
+        let Some(user) = self.users.get_mut(&action.object().name) else { return };
+        match action {
+            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
+            CloudAction::AddMember { group, .. } => {
+                user.groups.insert(group.clone());
+            }
+            CloudAction::RemoveMember { group, .. } => {
+                user.groups.remove(group);
+            }
+            CloudAction::CreateKey(_) => {
+                if let Effect::Key(key) = effect {
+                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created };
+                    user.keys.get_or_insert_default().push(made);
+                }
+            }
+            CloudAction::SetKeyActive { id, active, .. } => {
+                let keys = user.keys.iter_mut().flatten();
+                keys.filter(|key| key.id == *id).for_each(|key| key.active = *active);
+            }
+            CloudAction::DeleteKey { id, .. } => {
+                if let Some(keys) = &mut user.keys {
+                    keys.retain(|key| key.id != *id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn inline_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeMap<String, Document>> {
+        match of.kind {
+            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
+            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
+            ObjectKind::Policy => None,
+        }
+    }
+
+    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeSet<String>> {
+        match of.kind {
+            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
+            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
+            ObjectKind::Policy => None,
+        }
+    }
+
+    fn count(&mut self, quota: &str, by: i64) {
+        if let Some(quota) = self.quotas.get_mut(quota) {
+            quota.used += by;
+        }
+    }
+
+    /// Takes in what a live read of one object found. A read of a mark alone changes nothing here unless there is no
+    /// such object: the caller compares it with what is known.
+    pub fn learn(&mut self, object: &ObjectId, finding: Finding) {
+        match finding {
+            Finding::Keys(keys) => {
+                if let Some(user) = self.users.get_mut(&object.name) {
+                    user.keys = Some(keys);
+                }
+            }
+            Finding::Mark { .. } => {}
+            found => {
+                let mut known_keys = None;
+                match object.kind {
+                    ObjectKind::User => known_keys = self.users.remove(&object.name).and_then(|user| user.keys),
+                    ObjectKind::Group => drop(self.groups.remove(&object.name)),
+                    ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                }
+                self.others.remove(object);
+                self.place(found, known_keys);
+            }
+        }
+    }
+
+    /// Puts a found object among ours or among the others.
+    pub(super) fn place(&mut self, found: Finding, known_keys: Option<Vec<AccessKey>>) {
+        let cluster = self.cluster.clone();
+        let on_path = |path: &str| crate::names::tenant_of_path(&cluster, path).is_some();
+        let ours = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.cluster == cluster);
+        match found {
+            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => {}
+            Finding::User(mut user) => {
+                let mark = user.mark();
+                if ours(&mark) || on_path(&user.path) {
+                    user.keys = user.keys.or(known_keys);
+                    self.users.insert(user.name.clone(), user);
+                } else {
+                    let stub = Stub { arn: user.arn, mark, mark_read: true };
+                    self.others.insert(ObjectId::user(&user.name), stub);
+                }
+            }
+            Finding::Group(group) => {
+                if on_path(&group.path) {
+                    self.groups.insert(group.name.clone(), group);
+                } else {
+                    let arn = self.arn(ObjectKind::Group, &group.path, &group.name);
+                    self.others.insert(ObjectId::group(&group.name), Stub { arn, mark: None, mark_read: true });
+                }
+            }
+            Finding::Policy(policy) => {
+                let mark = policy.mark(&cluster);
+                if ours(&mark) || on_path(&policy.path) {
+                    self.policies.insert(policy.name.clone(), policy);
+                } else {
+                    let stub = Stub { arn: policy.arn, mark, mark_read: policy.tags.is_some() };
+                    self.others.insert(ObjectId::policy(&policy.name), stub);
+                }
+            }
+        }
+    }
+}

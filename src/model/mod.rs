@@ -1,0 +1,22 @@
+//! The nouns that both clouds and the cluster share: what exists, what may be done to it, and what can go wrong.
+
+mod action;
+mod cloud;
+mod fault;
+mod inventory;
+mod kube;
+mod sweep;
+mod wanted;
+
+pub use action::{CloudAction, Effect, KeyWish, NewKey, Read, SecretTarget};
+pub use cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+pub use fault::{Class, Fault};
+pub use inventory::{Finding, Inventory, Quota};
+pub use kube::{
+    ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
+};
+pub use sweep::{FRESH_WRITE, Sweep};
+pub use wanted::{
+    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
+    WantedUser,
+};

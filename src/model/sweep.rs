@@ -1,0 +1,102 @@
+//! How a sweep's reading becomes part of the inventory: whole or not at all, and silent on what we just wrote.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::cloud::{ObjectId, ObjectKind};
+use super::inventory::{Finding, Inventory};
+use crate::names::TenantName;
+
+/// How long after a write of ours a sweep says nothing about that object: reads of IAM may lag behind its writes.
+pub const FRESH_WRITE: Duration = Duration::from_secs(120);
+
+/// Everything that one reading of an account found. Built only when every page was read.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// Users, groups and policies, without what the bulk call omits.
+    pub found: Vec<Finding>,
+}
+
+impl Inventory {
+    /// Takes in a sweep that began at `started` and says which tenants' objects are not as they were known.
+    pub fn absorb(&mut self, sweep: Sweep, started: Instant) -> BTreeSet<TenantName> {
+        let horizon = started.checked_sub(FRESH_WRITE);
+        self.written.retain(|_, at| horizon.is_none_or(|horizon| *at > horizon));
+        let fresh: BTreeSet<ObjectId> = self.written.keys().cloned().collect();
+
+        let mut next = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
+        for found in sweep.found {
+            let Some(object) = id_of(&found) else { continue };
+            if fresh.contains(&object) {
+                continue;
+            }
+            let known_keys = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
+            let found = self.with_known_tags(found);
+            next.place(found, known_keys.and_then(|user| user.keys.clone()));
+        }
+        for object in &fresh {
+            self.carry_over(object, &mut next);
+        }
+        next.quotas = std::mem::take(&mut self.quotas);
+        next.written = std::mem::take(&mut self.written);
+        next.swept = true;
+        let changed = self.changed_tenants(&next);
+        *self = next;
+        changed
+    }
+
+    /// The bulk call omits the tags of policies: what was read of the same policy before still holds.
+    fn with_known_tags(&self, found: Finding) -> Finding {
+        match found {
+            Finding::Policy(mut policy) if policy.tags.is_none() => {
+                let known = self.policies.get(&policy.name).filter(|known| known.arn == policy.arn);
+                policy.tags = known.and_then(|known| known.tags.clone());
+                Finding::Policy(policy)
+            }
+            other => other,
+        }
+    }
+
+    fn carry_over(&self, object: &ObjectId, next: &mut Self) {
+        match object.kind {
+            ObjectKind::User => {
+                next.users
+                    .extend(self.users.get_key_value(&object.name).map(|(name, user)| (name.clone(), user.clone())));
+            }
+            ObjectKind::Group => {
+                next.groups
+                    .extend(self.groups.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
+            }
+            ObjectKind::Policy => {
+                next.policies
+                    .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
+            }
+        }
+    }
+
+    fn changed_tenants(&self, next: &Self) -> BTreeSet<TenantName> {
+        let mut changed = BTreeSet::new();
+        for tenant in self.tenants().union(&next.tenants()) {
+            let (before, after) = (self.of_tenant(tenant), next.of_tenant(tenant));
+            let same = before == after
+                && after.iter().all(|object| match object.kind {
+                    ObjectKind::User => self.users.get(&object.name) == next.users.get(&object.name),
+                    ObjectKind::Group => self.groups.get(&object.name) == next.groups.get(&object.name),
+                    ObjectKind::Policy => self.policies.get(&object.name) == next.policies.get(&object.name),
+                });
+            if !same {
+                changed.insert(tenant.clone());
+            }
+        }
+        changed
+    }
+}
+
+fn id_of(found: &Finding) -> Option<ObjectId> {
+    match found {
+        Finding::User(user) => Some(ObjectId::user(&user.name)),
+        Finding::Group(group) => Some(ObjectId::group(&group.name)),
+        Finding::Policy(policy) => Some(ObjectId::policy(&policy.name)),
+        Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => None,
+    }
+}

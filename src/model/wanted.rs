@@ -1,0 +1,156 @@
+//! What should exist for one tenant, in the same nouns as what does: the output of `desired`, the input of `plan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::action::KeyWish;
+use super::cloud::{PolicyRef, Tags};
+use super::fault::Class;
+use super::kube::{KubeObject, ObjRef};
+use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+use crate::policy::Document;
+
+/// Whether there is a Tenant of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Life {
+    /// It is wanted.
+    Alive,
+    /// It is being deleted: everything of it goes.
+    Deleting,
+    /// There is none: only what belongs to manifests that are being deleted goes.
+    Absent,
+}
+
+/// What the plan must know of a manifest whatever it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ManifestLife {
+    /// Its UID.
+    pub uid: String,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether it may take over an object of the right name that carries no mark.
+    pub adopt: bool,
+    /// What it asks for is not known (it is not allowed, or its Tenant is gone): what it has stays as it is.
+    pub held: bool,
+}
+
+/// Something that a manifest asks for and does not get.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Refusal {
+    /// Whose condition says so.
+    pub subject: ManifestRef,
+    /// In which account, if in one.
+    pub account: Option<AccountName>,
+    /// Why, as a class.
+    pub class: Class,
+    /// Why, in words, and what would help.
+    pub message: String,
+}
+
+/// A group that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedGroup {
+    /// The Tenant.
+    pub owner: ManifestRef,
+    /// Its path.
+    pub path: String,
+    /// What is attached to it.
+    pub attached: BTreeSet<PolicyRef>,
+}
+
+/// A policy that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedPolicy {
+    /// The TenantRole.
+    pub owner: ManifestRef,
+    /// Its path.
+    pub path: String,
+    /// Its description, set once.
+    pub description: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// What it says.
+    pub document: Document,
+}
+
+/// A user that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedUser {
+    /// The TenantUser.
+    pub owner: ManifestRef,
+    /// Its path.
+    pub path: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// The ARN of its boundary.
+    pub boundary: Option<String>,
+    /// The groups it is a member of.
+    pub groups: BTreeSet<CloudName>,
+    /// What is attached to it.
+    pub attached: BTreeSet<PolicyRef>,
+    /// Its inline policies by name.
+    pub inline: BTreeMap<String, Document>,
+    /// Its key; none: it has no keys.
+    pub key: Option<KeyWish>,
+}
+
+/// What should exist in one account. Claims on one name are sorted oldest manifest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WantedAccount {
+    /// Groups.
+    pub groups: BTreeMap<CloudName, Vec<WantedGroup>>,
+    /// Policies.
+    pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
+    /// Users.
+    pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+}
+
+/// A namespace that should be the tenant's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedNamespace {
+    /// Labels that we keep on it.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What should exist in the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WantedCluster {
+    /// The tenant's namespaces.
+    pub namespaces: BTreeMap<String, WantedNamespace>,
+    /// Labels on namespaces that are not the tenant's but hold its definitions.
+    pub definitions: BTreeMap<String, BTreeMap<String, String>>,
+    /// Everything else, by the manifest that it stands for.
+    pub objects: BTreeMap<ObjRef, (ManifestRef, KubeObject)>,
+}
+
+/// Everything that should exist for one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wanted {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Whether there is such a Tenant.
+    pub life: Life,
+    /// The Tenant and every manifest that names it.
+    pub manifests: BTreeMap<ManifestRef, ManifestLife>,
+    /// By CloudAccount.
+    pub accounts: BTreeMap<AccountName, WantedAccount>,
+    /// In the cluster.
+    pub cluster: WantedCluster,
+    /// What is refused without looking at a cloud.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Wanted {
+    /// The Tenant, as a manifest.
+    #[must_use]
+    pub fn tenant_ref(&self) -> ManifestRef {
+        ManifestRef::cluster_scoped(crate::names::ManifestKind::Tenant, self.tenant.as_str())
+    }
+
+    /// The manifest that an owner mark names, with its life.
+    #[must_use]
+    pub fn owner(&self, mark: &str) -> Option<(&ManifestRef, &ManifestLife)> {
+        self.manifests.iter().find(|(manifest, _)| manifest.mark_text() == mark)
+    }
+}

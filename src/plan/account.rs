@@ -1,0 +1,448 @@
+//! The plan for one account: groups, policies, users and what hangs between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Draft, Orphan, Rank, keys};
+use crate::model::{
+    Class, CloudAction, ClusterState, Group, Inventory, Life, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
+    Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
+};
+use crate::names::{AccountName, CloudName, ManifestRef, Mark};
+use crate::policy::{self, Document};
+
+/// Where a wanted object stands.
+enum Standing {
+    /// There is none.
+    Absent,
+    /// It is there and ours.
+    Ours,
+    /// It is there and not ours to touch, or it must be read first; both were noted.
+    Other,
+    /// It is there, carries no mark, and the manifest may take it over.
+    Adoptable,
+}
+
+pub(super) struct Account<'d, 'a, 'w> {
+    pub(super) draft: &'d mut Draft<'w>,
+    pub(super) name: &'a AccountName,
+    pub(super) inventory: &'a Inventory,
+    pub(super) cluster: &'a ClusterState,
+    /// Objects that a manifest wants, whether they are there or not.
+    claimed: BTreeSet<ObjectId>,
+}
+
+pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Inventory, cluster: &ClusterState) {
+    let wanted = draft.wanted;
+    let nothing = WantedAccount::default();
+    let target = wanted.accounts.get(name).unwrap_or(&nothing);
+    let mut account = Account { draft, name, inventory, cluster, claimed: BTreeSet::new() };
+    for (name, claims) in &target.policies {
+        account.policy(name, claims);
+    }
+    for (name, claims) in &target.groups {
+        account.group(name, claims);
+    }
+    for (name, claims) in &target.users {
+        account.user(name, claims);
+    }
+    account.remove_unwanted();
+    keys::remove_unwanted_secrets(&mut account, target);
+}
+
+impl Account<'_, '_, '_> {
+    pub(super) fn step(&mut self, subject: &ManifestRef, rank: Rank, action: CloudAction, detail: Vec<String>) {
+        self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail);
+    }
+
+    pub(super) fn refuse(&mut self, subject: &ManifestRef, class: Class, message: String) {
+        let account = Some(self.name.clone());
+        self.draft.refusals.push(Refusal { subject: subject.clone(), account, class, message });
+    }
+
+    fn life(&self, manifest: &ManifestRef) -> Option<&ManifestLife> {
+        self.draft.wanted.manifests.get(manifest)
+    }
+
+    /// Of several manifests that want one name, the one whose mark the object carries, else the oldest.
+    fn choose<'c, W>(&mut self, object: &ObjectId, claims: &'c [W], owner: fn(&W) -> &ManifestRef) -> Option<&'c W> {
+        let mark = self.inventory.mark(object);
+        let chosen = claims
+            .iter()
+            .find(|claim| mark.as_ref().is_some_and(|mark| self.is_mark_of(mark, owner(claim))))
+            .or_else(|| claims.first())?;
+        for other in claims.iter().filter(|claim| owner(claim) != owner(chosen)) {
+            let message = format!(
+                "{object} is also wanted by {}, which came first. Give one of the two another name.",
+                owner(chosen)
+            );
+            self.refuse(owner(other), Class::NotOwned, message);
+        }
+        Some(chosen)
+    }
+
+    fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
+        mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant && mark.is_of(owner)
+    }
+
+    fn standing(&mut self, object: &ObjectId, owner: &ManifestRef) -> Standing {
+        let adopt = self.life(owner).is_some_and(|life| life.adopt);
+        let known = match object.kind {
+            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
+        };
+        if let Some(path) = known {
+            let mark = self.inventory.mark(object);
+            let on_our_path = crate::names::tenant_of_path(&self.inventory.cluster, &path).is_some();
+            return match mark {
+                // Our mark on another path is ours only if the manifest says that it took the object over.
+                Some(mark) if self.is_mark_of(&mark, owner) && (on_our_path || adopt) => Standing::Ours,
+                None if adopt => Standing::Adoptable,
+                mark => self.foreign(object, owner, mark.as_ref()),
+            };
+        }
+        match self.inventory.others.get(object).cloned() {
+            None => Standing::Absent,
+            Some(stub) if !stub.mark_read && adopt => {
+                self.draft.read(self.name, Read::Object(object.clone()));
+                Standing::Other
+            }
+            Some(stub) if stub.mark.is_none() && adopt && object.kind != ObjectKind::Group => Standing::Adoptable,
+            Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
+        }
+    }
+
+    fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
+        let whose = match mark {
+            Some(mark) if mark.cluster == self.inventory.cluster => format!("its mark says {}", mark.owner),
+            Some(mark) => format!("its mark says {} of cluster {}", mark.owner, mark.cluster),
+            None => "it carries no mark of ours".to_owned(),
+        };
+        let help = match (object.kind, mark) {
+            (ObjectKind::Group, _) => "Rename that group, or set spec.namePrefix on the CloudAccount.".to_owned(),
+            (ObjectKind::User, None) => {
+                "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
+            }
+            (ObjectKind::Policy, None) => {
+                "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
+            }
+            (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.".to_owned(),
+            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.".to_owned(),
+        };
+        let message = format!("{object} exists and was not made from this manifest ({whose}). Nothing was changed. {help}");
+        self.refuse(owner, Class::NotOwned, message);
+        Standing::Other
+    }
+
+    fn policy(&mut self, name: &CloudName, claims: &[WantedPolicy]) {
+        let object = ObjectId::policy(name);
+        self.claimed.insert(object.clone());
+        let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
+        match self.standing(&object, &wanted.owner) {
+            Standing::Other => {}
+            Standing::Absent => {
+                if self.has_room(&wanted.owner, "Policies", &object) {
+                    let policy = Policy {
+                        name: name.clone(),
+                        path: wanted.path.clone(),
+                        arn: self.inventory.arn(ObjectKind::Policy, &wanted.path, name),
+                        description: wanted.description.clone(),
+                        tags: Some(wanted.tags.clone()),
+                        default_version: "v1".to_owned(),
+                        old_versions: Vec::new(),
+                        document: Some(wanted.document.clone()),
+                    };
+                    self.step(&wanted.owner, Rank::Change, CloudAction::CreatePolicy(policy), Vec::new());
+                }
+            }
+            Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
+            Standing::Ours => {
+                let Some(seen) = self.inventory.policies.get(name) else { return };
+                let same = seen.document.as_ref().is_some_and(|seen| seen.same_meaning(&wanted.document));
+                if !same {
+                    let mut detail = vec![format!("version {} → next", seen.default_version)];
+                    detail.extend(seen.document.iter().flat_map(|seen| policy::diff(seen, &wanted.document)));
+                    let document = wanted.document.clone();
+                    let action = CloudAction::SetDocument { policy: name.clone(), document };
+                    self.step(&wanted.owner, Rank::Change, action, detail);
+                }
+                if let Some(tags) = &seen.tags {
+                    self.tags(&object, &wanted.owner, tags, &wanted.tags);
+                }
+            }
+        }
+    }
+
+    /// Sets what is missing and removes what we once set and no longer want: every tag on an object of ours is ours.
+    fn tags(&mut self, of: &ObjectId, subject: &ManifestRef, seen: &Tags, wanted: &Tags) {
+        let set: Tags =
+            wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let unset: BTreeSet<String> = seen.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        if !set.is_empty() || !unset.is_empty() {
+            let mut detail: Vec<String> = set.iter().map(|(key, value)| format!("+ {key}={value}")).collect();
+            detail.extend(unset.iter().map(|key| format!("- {key}")));
+            self.step(subject, Rank::Repair, CloudAction::SetTags { of: of.clone(), set, unset }, detail);
+        }
+    }
+
+    /// Whether the account's quota has room for one more, counting what this plan already makes.
+    fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
+        let Some(known) = self.inventory.quotas.get(quota).copied() else { return true };
+        let planned = self.draft.steps.iter().filter(|step| match &step.action {
+            Action::Cloud { account, action } if account == self.name => matches!(
+                (action, object.kind),
+                (CloudAction::CreatePolicy(_), ObjectKind::Policy)
+                    | (CloudAction::CreateGroup(_), ObjectKind::Group)
+                    | (CloudAction::CreateUser(_), ObjectKind::User)
+            ),
+            _ => false,
+        });
+        let planned = i64::try_from(planned.count()).unwrap_or(i64::MAX);
+        if known.used + planned < known.limit {
+            return true;
+        }
+        let message = format!(
+            "{object} was not made: the account has {} of {} {}. Ask the cloud for more, delete some, or use another account.",
+            known.used,
+            known.limit,
+            quota.to_ascii_lowercase()
+        );
+        self.refuse(subject, Class::QuotaExceeded, message);
+        false
+    }
+
+    fn group(&mut self, name: &CloudName, claims: &[WantedGroup]) {
+        let object = ObjectId::group(name);
+        self.claimed.insert(object.clone());
+        let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
+        let attached = match self.standing(&object, &wanted.owner) {
+            Standing::Other | Standing::Adoptable => return,
+            Standing::Absent => {
+                if !self.has_room(&wanted.owner, "Groups", &object) {
+                    return;
+                }
+                let group = Group {
+                    name: name.clone(),
+                    path: wanted.path.clone(),
+                    attached: BTreeSet::new(),
+                    inline: Default::default(),
+                };
+                self.step(&wanted.owner, Rank::Change, CloudAction::CreateGroup(group), Vec::new());
+                BTreeSet::new()
+            }
+            Standing::Ours => {
+                let Some(seen) = self.inventory.groups.get(name) else { return };
+                let seen = seen.clone();
+                self.inline(&object, &wanted.owner, &seen.inline, &BTreeMap::new());
+                seen.attached
+            }
+        };
+        self.attachments(&object, &wanted.owner, &attached, &wanted.attached);
+    }
+
+    fn user(&mut self, name: &CloudName, claims: &[WantedUser]) {
+        let object = ObjectId::user(name);
+        self.claimed.insert(object.clone());
+        let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
+        match self.standing(&object, &wanted.owner) {
+            Standing::Other => {}
+            Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
+            Standing::Absent => {
+                if !self.has_room(&wanted.owner, "Users", &object) {
+                    return;
+                }
+                let user = User {
+                    name: name.clone(),
+                    path: wanted.path.clone(),
+                    arn: self.inventory.arn(ObjectKind::User, &wanted.path, name),
+                    tags: wanted.tags.clone(),
+                    boundary: wanted.boundary.clone(),
+                    groups: BTreeSet::new(),
+                    attached: BTreeSet::new(),
+                    inline: Default::default(),
+                    keys: Some(Vec::new()),
+                };
+                let mut detail = vec![format!("path {}", wanted.path)];
+                detail.extend(wanted.boundary.iter().map(|arn| format!("boundary {}", last_part(arn))));
+                self.step(&wanted.owner, Rank::Change, CloudAction::CreateUser(user.clone()), detail);
+                self.user_edges(&user, wanted);
+            }
+            Standing::Ours => {
+                let Some(seen) = self.inventory.users.get(name) else { return };
+                let seen = seen.clone();
+                self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
+                if seen.boundary != wanted.boundary {
+                    let boundary = wanted.boundary.clone();
+                    let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];
+                    let action = CloudAction::SetBoundary { user: name.clone(), boundary };
+                    self.step(&wanted.owner, Rank::Repair, action, detail);
+                }
+                self.user_edges(&seen, wanted);
+            }
+        }
+    }
+
+    fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {
+        for group in wanted.groups.iter().filter(|group| !seen.groups.contains(*group)) {
+            if self.will_exist(&ObjectId::group(group)) {
+                let action = CloudAction::AddMember { group: group.clone(), user: seen.name.clone() };
+                self.step(&wanted.owner, Rank::Change, action, Vec::new());
+            }
+        }
+        for group in seen.groups.difference(&wanted.groups) {
+            let action = CloudAction::RemoveMember { group: group.clone(), user: seen.name.clone() };
+            self.step(&wanted.owner, Rank::Revoke, action, Vec::new());
+        }
+        let object = ObjectId::user(&seen.name);
+        self.inline(&object, &wanted.owner, &seen.inline, &wanted.inline);
+        self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
+        keys::plan(self, seen, wanted);
+    }
+
+    fn attachments(
+        &mut self,
+        of: &ObjectId,
+        subject: &ManifestRef,
+        seen: &BTreeSet<String>,
+        wanted: &BTreeSet<PolicyRef>,
+    ) {
+        for policy in wanted.iter().filter(|policy| !seen.iter().any(|arn| self.inventory.is(arn, policy))) {
+            let there = match policy {
+                PolicyRef::Own(name) => self.will_exist(&ObjectId::policy(name)),
+                PolicyRef::Vendor(_) | PolicyRef::Arn(_) => true,
+            };
+            if there {
+                let action = CloudAction::Attach { to: of.clone(), policy: policy.clone() };
+                self.step(subject, Rank::Change, action, Vec::new());
+            }
+        }
+        for arn in seen.iter().filter(|arn| !wanted.iter().any(|policy| self.inventory.is(arn, policy))) {
+            let action = CloudAction::Detach { from: of.clone(), arn: arn.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+    }
+
+    fn inline(
+        &mut self,
+        of: &ObjectId,
+        subject: &ManifestRef,
+        seen: &BTreeMap<String, Document>,
+        wanted: &BTreeMap<String, Document>,
+    ) {
+        for (name, document) in wanted {
+            if !seen.get(name).is_some_and(|seen| seen.same_meaning(document)) {
+                let action = CloudAction::PutInline { of: of.clone(), name: name.clone(), document: document.clone() };
+                // Our own inline policies only ever take rights away, or give them for a time.
+                self.step(subject, Rank::Revoke, action, Vec::new());
+            }
+        }
+        self.drop_inline(of, subject, seen.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect());
+    }
+
+    fn drop_inline(&mut self, of: &ObjectId, subject: &ManifestRef, names: Vec<String>) {
+        for name in names {
+            self.step(subject, Rank::Revoke, CloudAction::DeleteInline { of: of.clone(), name }, Vec::new());
+        }
+    }
+
+    /// Whether the object is ours, or this plan makes it; where it is neither, its own manifest says why.
+    fn will_exist(&self, object: &ObjectId) -> bool {
+        self.inventory.mark(object).is_some_and(|mark| mark.tenant == self.draft.wanted.tenant)
+            || self.draft.steps.iter().any(|step| match &step.action {
+                Action::Cloud { account, action } if account == self.name => {
+                    matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_)) && action.object() == *object
+                }
+                _ => false,
+            })
+    }
+
+    /// Removes what carries our marks and no manifest asks for, or tells of it where the manifest is gone without us.
+    fn remove_unwanted(&mut self) {
+        let wanted = self.draft.wanted;
+        for object in self.inventory.of_tenant(&wanted.tenant) {
+            let Some(mark) = self.inventory.mark(&object) else { continue };
+            if mark.cluster != self.inventory.cluster || self.claimed.contains(&object) {
+                continue;
+            }
+            let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
+            let tenant = wanted.tenant_ref();
+            match (owner, wanted.life) {
+                (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
+                (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => self.remove(&object, &manifest),
+                (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
+                    self.remove(&object, &manifest);
+                }
+                (owner, Life::Deleting) => {
+                    let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
+                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
+                        self.remove(&object, &manifest);
+                    }
+                }
+                _ => {
+                    let account = self.name.clone();
+                    self.draft.orphans.push(Orphan { account, object, owner: mark.owner });
+                }
+            }
+        }
+    }
+
+    /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
+    fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
+        life.adopt || self.on_our_path(object)
+    }
+
+    fn on_our_path(&self, object: &ObjectId) -> bool {
+        let path = match object.kind {
+            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
+            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
+            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
+        };
+        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
+    }
+
+    fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        match object.kind {
+            ObjectKind::User => self.remove_user(&object.name, subject),
+            ObjectKind::Group => self.remove_group(&object.name, subject),
+            ObjectKind::Policy => self.remove_policy(&object.name, subject),
+        }
+    }
+
+    fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(user) = self.inventory.users.get(name) else { return };
+        let object = ObjectId::user(name);
+        for id in keys::known_ids(self, user, subject) {
+            self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
+        }
+        for group in &user.groups {
+            let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        for arn in &user.attached {
+            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        self.drop_inline(&object, subject, user.inline.keys().cloned().collect());
+        self.step(subject, Rank::Revoke, CloudAction::DeleteUser(name.clone()), Vec::new());
+    }
+
+    fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(group) = self.inventory.groups.get(name) else { return };
+        let object = ObjectId::group(name);
+        for arn in &group.attached {
+            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        self.drop_inline(&object, subject, group.inline.keys().cloned().collect());
+        self.step(subject, Rank::Revoke, CloudAction::DeleteGroup(name.clone()), Vec::new());
+    }
+
+    fn remove_policy(&mut self, name: &CloudName, subject: &ManifestRef) {
+        self.step(subject, Rank::Revoke, CloudAction::DeletePolicy(name.clone()), Vec::new());
+    }
+}
+
+/// The part of an ARN that people know it by.
+pub(super) fn last_part(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

@@ -1,0 +1,192 @@
+//! The plan for the cluster: namespaces, what is in them, and what a Tenant leaves behind when it goes.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{Action, Draft, Observed, Rank};
+use crate::model::{
+    Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, WantedNamespace, covers,
+};
+use crate::names::{ADOPT, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, operator_binding};
+
+pub(super) fn plan(draft: &mut Draft<'_>, observed: &Observed<'_>) {
+    let wanted = draft.wanted;
+    let tenant = wanted.tenant_ref();
+    let mut usable: BTreeSet<String> = BTreeSet::new();
+    for (name, namespace) in &wanted.cluster.namespaces {
+        if keep_namespace(draft, observed, &tenant, name, namespace) {
+            usable.insert(name.clone());
+        }
+    }
+    for (name, labels) in &wanted.cluster.definitions {
+        if let Some(seen) = observed.cluster.namespaces.get(name).filter(|seen| !seen.terminating) {
+            usable.insert(name.clone());
+            let body = json!({"metadata": {"labels": labels}});
+            if !labels.iter().all(|(key, value)| seen.labels.get(key) == Some(value)) {
+                let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
+                let action = ClusterAction::Apply(KubeObject { at, body });
+                draft.step(&tenant, Rank::Change, Action::Cluster(action), Vec::new());
+            }
+        }
+    }
+    keep_objects(draft, observed, &usable);
+    remove_objects(draft, observed);
+    if wanted.life == Life::Deleting {
+        remove_manifests(draft, observed, &tenant);
+    }
+    leave_namespaces(draft, observed, &tenant);
+}
+
+/// Whether the namespace can be used, after noting what it lacks.
+fn keep_namespace(
+    draft: &mut Draft<'_>,
+    observed: &Observed<'_>,
+    tenant: &ManifestRef,
+    name: &str,
+    wanted: &WantedNamespace,
+) -> bool {
+    let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
+    let Some(seen) = observed.cluster.namespaces.get(name) else {
+        let annotations = json!({MADE_FOR: draft.wanted.tenant.as_str()});
+        let body = json!({"metadata": {"labels": wanted.labels, "annotations": annotations}});
+        draft.step(tenant, Rank::Change, Action::Cluster(ClusterAction::Create(KubeObject { at, body })), Vec::new());
+        return true;
+    };
+    if let Some(problem) = not_ours(draft, name, seen) {
+        draft.refusals.push(Refusal { subject: tenant.clone(), account: None, class: problem.0, message: problem.1 });
+        return false;
+    }
+    if !wanted.labels.iter().all(|(key, value)| seen.labels.get(key) == Some(value)) {
+        let missing: Vec<String> = wanted
+            .labels
+            .iter()
+            .filter(|(key, value)| seen.labels.get(*key) != Some(value))
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let mut metadata = json!({"labels": wanted.labels});
+        if seen.annotations.get(MADE_FOR).map(String::as_str) == Some(draft.wanted.tenant.as_str()) {
+            // Server-side apply takes away what we no longer state.
+            metadata["annotations"] = json!({MADE_FOR: draft.wanted.tenant.as_str()});
+        }
+        let body = json!({"metadata": metadata});
+        draft.step(tenant, Rank::Change, Action::Cluster(ClusterAction::Apply(KubeObject { at, body })), missing);
+    }
+    true
+}
+
+fn not_ours(draft: &Draft<'_>, name: &str, seen: &NamespaceSeen) -> Option<(Class, String)> {
+    let tenant = draft.wanted.tenant.as_str();
+    if seen.terminating {
+        return Some((Class::Waiting, format!("namespace {name} is being deleted; it is made again when it is gone")));
+    }
+    match seen.labels.get(TAG_TENANT) {
+        Some(label) if label == tenant => None,
+        Some(label) => Some((
+            Class::NotOwned,
+            format!("namespace {name} belongs to tenant {label}. Take it out of spec.namespaces of one of the two."),
+        )),
+        None if seen.annotations.get(ADOPT).map(String::as_str) == Some(tenant) => None,
+        None => Some((
+            Class::NotOwned,
+            format!(
+                "namespace {name} exists and was not made for this tenant. Nothing was changed. Give it to the tenant with: kubectl annotate namespace {name} {ADOPT}={tenant}"
+            ),
+        )),
+    }
+}
+
+fn keep_objects(draft: &mut Draft<'_>, observed: &Observed<'_>, usable: &BTreeSet<String>) {
+    let wanted = draft.wanted;
+    for (at, (subject, object)) in &wanted.cluster.objects {
+        if at.namespace.as_ref().is_some_and(|namespace| !usable.contains(namespace)) {
+            continue;
+        }
+        match observed.cluster.objects.get(at) {
+            None => {
+                let action = Action::Cluster(ClusterAction::Create(object.clone()));
+                draft.step(subject, Rank::Change, action, Vec::new());
+            }
+            Some(seen) if !covers(&object.body, seen) => {
+                let action = Action::Cluster(ClusterAction::Apply(object.clone()));
+                draft.step(subject, Rank::Repair, action, Vec::new());
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn remove_objects(draft: &mut Draft<'_>, observed: &Observed<'_>) {
+    let wanted = draft.wanted;
+    let tenant = wanted.tenant_ref();
+    if wanted.life == Life::Absent {
+        return;
+    }
+    let going: BTreeSet<&str> = namespaces_to_delete(draft, observed).into_iter().collect();
+    for at in observed.cluster.objects.keys().filter(|at| !wanted.cluster.objects.contains_key(*at)) {
+        let namespace = at.namespace.as_deref();
+        // What is in a namespace that is deleted goes with it, and our right to its Secrets is needed until then.
+        let goes_anyway = namespace.is_some_and(|name| {
+            going.contains(name) || observed.cluster.namespaces.get(name).is_none_or(|seen| seen.terminating)
+        });
+        let still_needed = at.name == operator_binding(&wanted.tenant) && holds_secrets(observed, namespace);
+        if !goes_anyway && !still_needed {
+            draft.step(&tenant, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at.clone())), Vec::new());
+        }
+    }
+}
+
+fn holds_secrets(observed: &Observed<'_>, namespace: Option<&str>) -> bool {
+    observed.cluster.secrets.keys().any(|secret| Some(secret.namespace.as_str()) == namespace)
+}
+
+/// The namespaces that we made for a Tenant that is being deleted.
+fn namespaces_to_delete<'o>(draft: &Draft<'_>, observed: &'o Observed<'_>) -> Vec<&'o str> {
+    let tenant = draft.wanted.tenant.as_str();
+    let made = |seen: &NamespaceSeen| {
+        seen.labels.get(TAG_TENANT).map(String::as_str) == Some(tenant)
+            && seen.annotations.get(MADE_FOR).map(String::as_str) == Some(tenant)
+    };
+    let all = observed.cluster.namespaces.iter();
+    all.filter(|(_, seen)| draft.wanted.life == Life::Deleting && made(seen)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Manifests in the Tenant's own namespaces are deleted with it; those elsewhere are somebody's to keep.
+fn remove_manifests(draft: &mut Draft<'_>, observed: &Observed<'_>, tenant: &ManifestRef) {
+    let wanted = draft.wanted;
+    for (manifest, life) in &wanted.manifests {
+        let own = manifest.namespace.as_ref().and_then(|name| observed.cluster.namespaces.get(name)).is_some_and(|seen| {
+            seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str())
+        });
+        if own && !life.deleting && manifest.kind != ManifestKind::Tenant {
+            let action = Action::Cluster(ClusterAction::DeleteManifest(manifest.clone()));
+            draft.step(tenant, Rank::Revoke, action, Vec::new());
+        }
+    }
+}
+
+/// Releases namespaces that are no longer the tenant's, and deletes those that we made once nothing needs them.
+fn leave_namespaces(draft: &mut Draft<'_>, observed: &Observed<'_>, tenant: &ManifestRef) {
+    let wanted = draft.wanted;
+    if wanted.life == Life::Absent {
+        return;
+    }
+    let to_delete: BTreeSet<String> = namespaces_to_delete(draft, observed).into_iter().map(str::to_owned).collect();
+    for (name, seen) in &observed.cluster.namespaces {
+        let labelled = seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str());
+        if !labelled || seen.terminating || wanted.cluster.namespaces.contains_key(name) {
+            continue;
+        }
+        if to_delete.contains(name) {
+            let cloud_left = draft.steps.iter().any(|step| !matches!(step.action, Action::Cluster(_)));
+            let manifests_left =
+                wanted.manifests.keys().any(|manifest| manifest.namespace.as_deref() == Some(name.as_str()));
+            if !cloud_left && !manifests_left {
+                let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
+                draft.step(tenant, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at)), Vec::new());
+            }
+        } else if !holds_secrets(observed, Some(name)) {
+            draft.step(tenant, Rank::Revoke, Action::Cluster(ClusterAction::Release(name.clone())), Vec::new());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Desired × observed → the ordered steps between them: a value that people read, tests compare and `apply` carries out.
+//! Pure. Refuses what is foreign, and says what must be read before it can decide.
+
+mod account;
+mod cluster;
+mod keys;
+mod order;
+mod render;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{CloudAction, ClusterAction, ClusterState, Inventory, KeyWish, ObjectId, Read, Refusal, Wanted};
+use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+
+pub use render::{Summary, render};
+
+/// One act of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Action {
+    /// On a cloud account.
+    Cloud {
+        /// Which.
+        account: AccountName,
+        /// What.
+        action: CloudAction,
+    },
+    /// Make a key, write its Secret and prove it: one act, because the cloud shows the secret half once.
+    IssueKey {
+        /// In which account.
+        account: AccountName,
+        /// Whose.
+        user: CloudName,
+        /// Where it is written.
+        wish: KeyWish,
+    },
+    /// On the cluster.
+    Cluster(ClusterAction),
+}
+
+/// When a step goes, among those that could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Rank {
+    /// Takes access away.
+    Revoke,
+    /// What a manifest newly asks for.
+    Change,
+    /// What someone else changed.
+    Repair,
+}
+
+/// One step: an act, for whom, and the steps that must have succeeded before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Whose condition tells of it.
+    pub subject: ManifestRef,
+    /// The act.
+    pub action: Action,
+    /// When it goes.
+    pub rank: Rank,
+    /// Indices of steps that come first.
+    pub needs: BTreeSet<usize>,
+    /// What people read beside it: old and new, or why.
+    pub detail: Vec<String>,
+}
+
+/// An object with our marks that no manifest wants and whose manifest is gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Orphan {
+    /// In which account.
+    pub account: AccountName,
+    /// Which object.
+    pub object: ObjectId,
+    /// The owner that its mark names.
+    pub owner: String,
+}
+
+/// What lies between what should be and what is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The steps, in an order in which they could all be done one after the other.
+    pub steps: Vec<Step>,
+    /// What must be read before the plan can decide on more.
+    pub reads: BTreeMap<AccountName, BTreeSet<Read>>,
+    /// What is not done, and why.
+    pub refusals: Vec<Refusal>,
+    /// What no manifest wants.
+    pub orphans: Vec<Orphan>,
+}
+
+/// What is known at the moment of planning.
+pub struct Observed<'a> {
+    /// The inventories of the accounts that are ready, by CloudAccount.
+    pub accounts: BTreeMap<AccountName, &'a Inventory>,
+    /// The cluster.
+    pub cluster: &'a ClusterState,
+    /// Now: keys have an age.
+    pub now: Timestamp,
+}
+
+/// Collects steps, reads and refusals while the rooms below look at their part.
+struct Draft<'a> {
+    wanted: &'a Wanted,
+    now: Timestamp,
+    steps: Vec<Step>,
+    reads: BTreeMap<AccountName, BTreeSet<Read>>,
+    refusals: Vec<Refusal>,
+    orphans: Vec<Orphan>,
+}
+
+impl Draft<'_> {
+    fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) {
+        self.steps.push(Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail });
+    }
+
+    fn read(&mut self, account: &AccountName, read: Read) {
+        self.reads.entry(account.clone()).or_default().insert(read);
+    }
+}
+
+/// Compares what should be with what is.
+#[must_use]
+pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
+    let mut draft = Draft {
+        wanted,
+        now: observed.now,
+        steps: Vec::new(),
+        reads: BTreeMap::new(),
+        refusals: wanted.refusals.clone(),
+        orphans: Vec::new(),
+    };
+    for (account, inventory) in &observed.accounts {
+        account::plan(&mut draft, account, inventory, observed.cluster);
+    }
+    cluster::plan(&mut draft, observed);
+    draft.refusals.sort();
+    draft.refusals.dedup();
+    Plan {
+        tenant: wanted.tenant.clone(),
+        steps: order::sorted(&wanted.tenant, draft.steps),
+        reads: draft.reads,
+        refusals: draft.refusals,
+        orphans: draft.orphans,
+    }
+}
