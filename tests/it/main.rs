@@ -3,4 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
+mod admission_policies;
+mod printed;
 mod testbed_itself;
