@@ -228,13 +228,15 @@ async fn the_operator_stays_in_its_namespaces(operator: &Client, admin: &Client)
     const NAMES: &str = "whose names start with tenantry:tenant:";
     let roles: Api<ClusterRole> = Api::all(operator.clone());
     let bindings: Api<ClusterRoleBinding> = Api::all(operator.clone());
-    accepted(would_create(roles.clone(), json!({"metadata": {"name": "tenantry:tenant:acme"}})).await);
+    let own = json!({"apiGroups": ["tenantry.dev"], "resources": ["tenants"], "resourceNames": ["acme"], "verbs": ["get", "list", "watch"]});
+    accepted(would_create(roles.clone(), json!({"metadata": {"name": "tenantry:tenant:acme"}, "rules": [own]})).await);
     refused(would_create(roles.clone(), json!({"metadata": {"name": "tenantry-owner"}})).await, NAMES);
     refused(would_create(roles.clone(), json!({"metadata": {"generateName": "tenantry:"}})).await, NAMES);
     refused(roles.patch("view", &dry, &patch).await, NAMES);
-    accepted(
-        would_create(bindings.clone(), json!({"metadata": {"name": "tenantry:tenant:acme"}, "roleRef": view})).await,
-    );
+    let reader =
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "tenantry:tenant:acme"});
+    let binding = json!({"metadata": {"name": "tenantry:tenant:acme"}, "roleRef": reader});
+    accepted(would_create(bindings.clone(), binding).await);
     refused(would_create(bindings.clone(), json!({"metadata": {"name": "x"}, "roleRef": view})).await, NAMES);
     refused(would_delete(bindings, "cluster-admin").await, NAMES);
 
