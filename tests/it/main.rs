@@ -3,5 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
+mod admission_policies;
 mod aws_account;
+mod printed;
 mod testbed_itself;
