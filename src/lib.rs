@@ -5,6 +5,9 @@
 //! line in code.
 
 pub mod api;
+pub mod apply;
+pub mod cloud;
+pub mod cluster;
 pub mod command;
 pub mod desired;
 pub mod model;

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::cloud::{Group, ObjectId, Policy, PolicyRef, Tags, User};
+use super::inventory::Finding;
 use crate::names::{CloudName, ManifestRef};
 use crate::policy::Document;
 
@@ -154,6 +155,8 @@ pub enum Effect {
     },
     /// A key was made.
     Key(NewKey),
+    /// The object to be made was there already and is ours (an answer that was lost): this is how it was found.
+    Found(Box<Finding>),
 }
 
 /// A key with its secret half, which the cloud shows once. `Debug` hides the secret.
@@ -174,6 +177,8 @@ pub enum Read {
     Keys(CloudName),
     /// One object, whole and live.
     Object(ObjectId),
+    /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
+    Mark(ObjectId),
 }
 
 impl CloudAction {
@@ -203,9 +208,6 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
-        matches!(
-            self,
-            Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. }
-        )
+        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
     }
 }

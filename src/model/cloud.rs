@@ -206,4 +206,12 @@ impl Group {
     pub fn tenant(&self, cluster: &ClusterId) -> Option<TenantName> {
         crate::names::tenant_of_path(cluster, &self.path)
     }
+
+    /// Whose it is: the tenant's, as its path says.
+    #[must_use]
+    pub fn mark(&self, cluster: &ClusterId) -> Option<Mark> {
+        let tenant = self.tenant(cluster)?;
+        let owner = format!("tenant/{tenant}");
+        Some(Mark { cluster: cluster.clone(), tenant, owner })
+    }
 }

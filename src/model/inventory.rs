@@ -32,6 +32,13 @@ pub enum Finding {
     Policy(Policy),
     /// A user's keys.
     Keys(Vec<AccessKey>),
+    /// There is one; nothing more of it was read.
+    Mark {
+        /// Whose it is.
+        mark: Option<Mark>,
+        /// Of a policy: the version in force.
+        default_version: Option<String>,
+    },
 }
 
 /// What is known of one account.
@@ -110,11 +117,7 @@ impl Inventory {
         match object.kind {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
-            ObjectKind::Group => {
-                let tenant = self.groups.get(&object.name)?.tenant(&self.cluster)?;
-                let owner = format!("tenant/{tenant}");
-                Some(Mark { cluster: self.cluster.clone(), tenant, owner })
-            }
+            ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
         }
     }
 
@@ -133,7 +136,10 @@ impl Inventory {
     fn tenants_of_objects(&self) -> Vec<(ObjectId, TenantName)> {
         let path = |path: &str| crate::names::tenant_of_path(&self.cluster, path);
         let ours = |mark: Option<Mark>| mark.filter(|mark| mark.cluster == self.cluster).map(|mark| mark.tenant);
-        let users = self.users.values().map(|user| (ObjectId::user(&user.name), ours(user.mark()).or_else(|| path(&user.path))));
+        let users = self
+            .users
+            .values()
+            .map(|user| (ObjectId::user(&user.name), ours(user.mark()).or_else(|| path(&user.path))));
         let groups = self.groups.values().map(|group| (ObjectId::group(&group.name), path(&group.path)));
         let policies = self.policies.values().map(|policy| {
             (ObjectId::policy(&policy.name), ours(policy.mark(&self.cluster)).or_else(|| path(&policy.path)))
@@ -144,6 +150,10 @@ impl Inventory {
     /// Notes an act of ours, so that the next pass sees it without a call.
     pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
         self.written.insert(action.object(), now);
+        if let Effect::Found(found) = effect {
+            self.learn(&action.object(), Finding::clone(found));
+            return;
+        }
         match action {
             CloudAction::CreateGroup(group) => {
                 self.groups.insert(group.name.clone(), group.clone());
@@ -276,7 +286,8 @@ impl Inventory {
         }
     }
 
-    /// Takes in what a live read of one object found.
+    /// Takes in what a live read of one object found. A read of a mark alone changes nothing here unless there is no
+    /// such object: the caller compares it with what is known.
     pub fn learn(&mut self, object: &ObjectId, finding: Finding) {
         match finding {
             Finding::Keys(keys) => {
@@ -284,15 +295,16 @@ impl Inventory {
                     user.keys = Some(keys);
                 }
             }
+            Finding::Mark { .. } => {}
             found => {
-                let keys = self.users.remove(&object.name).filter(|_| object.kind == ObjectKind::User);
+                let mut known_keys = None;
                 match object.kind {
-                    ObjectKind::User => {}
+                    ObjectKind::User => known_keys = self.users.remove(&object.name).and_then(|user| user.keys),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                 }
                 self.others.remove(object);
-                self.place(found, keys.and_then(|user| user.keys));
+                self.place(found, known_keys);
             }
         }
     }
@@ -303,7 +315,7 @@ impl Inventory {
         let on_path = |path: &str| crate::names::tenant_of_path(&cluster, path).is_some();
         let ours = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.cluster == cluster);
         match found {
-            Finding::Absent | Finding::Keys(_) => {}
+            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {

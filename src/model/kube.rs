@@ -1,6 +1,6 @@
 //! What exists in the cluster, in the few words that plans are made of; knows no Kubernetes client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -154,6 +154,8 @@ pub struct ClusterState {
     pub objects: BTreeMap<ObjRef, Value>,
     /// Secrets with our label for the tenant.
     pub secrets: BTreeMap<SecretTarget, SecretSeen>,
+    /// The namespaces whose Secrets were listed. Of any other, a Secret that is not here may yet exist.
+    pub secrets_known: BTreeSet<String>,
 }
 
 /// One act on the cluster.

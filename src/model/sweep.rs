@@ -60,13 +60,16 @@ impl Inventory {
     fn carry_over(&self, object: &ObjectId, next: &mut Self) {
         match object.kind {
             ObjectKind::User => {
-                next.users.extend(self.users.get_key_value(&object.name).map(|(name, user)| (name.clone(), user.clone())));
+                next.users
+                    .extend(self.users.get_key_value(&object.name).map(|(name, user)| (name.clone(), user.clone())));
             }
             ObjectKind::Group => {
-                next.groups.extend(self.groups.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
+                next.groups
+                    .extend(self.groups.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
             ObjectKind::Policy => {
-                next.policies.extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
+                next.policies
+                    .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
         }
     }
@@ -94,6 +97,6 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         Finding::User(user) => Some(ObjectId::user(&user.name)),
         Finding::Group(group) => Some(ObjectId::group(&group.name)),
         Finding::Policy(policy) => Some(ObjectId::policy(&policy.name)),
-        Finding::Absent | Finding::Keys(_) => None,
+        Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => None,
     }
 }

@@ -54,7 +54,7 @@ impl Account<'_, '_, '_> {
         self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail);
     }
 
-    fn refuse(&mut self, subject: &ManifestRef, class: Class, message: String) {
+    pub(super) fn refuse(&mut self, subject: &ManifestRef, class: Class, message: String) {
         let account = Some(self.name.clone());
         self.draft.refusals.push(Refusal { subject: subject.clone(), account, class, message });
     }

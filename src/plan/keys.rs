@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::account::Account;
 use super::{Action, Rank};
 use crate::model::{
-    AccessKey, CloudAction, ClusterAction, KeyWish, Read, SecretSeen, SecretTarget, User, WantedAccount, WantedUser,
+    AccessKey, Class, CloudAction, ClusterAction, KeyWish, Read, SecretSeen, SecretTarget, User, WantedAccount, WantedUser,
 };
 use crate::names::{ManifestKind, ManifestRef};
 
@@ -49,6 +49,12 @@ fn keep_one(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef,
         }
         return;
     };
+    let known = account.cluster.secrets_known.contains(&wish.secret.namespace);
+    if secret.is_none() && !known && !keys.is_empty() {
+        let message = format!("the Secrets of namespace {} were not read yet", wish.secret.namespace);
+        account.refuse(owner, Class::Waiting, message);
+        return;
+    }
     let held = in_secret.and_then(|id| keys.iter().find(|key| key.id == id));
     let others: Vec<&AccessKey> = keys.iter().filter(|key| held.is_none_or(|held| held.id != key.id)).collect();
     match held {

@@ -1,0 +1,74 @@
+//! The life of a new access key: it is made, written and proved in one act, because the cloud shows its secret half once.
+
+use std::time::Instant;
+
+use super::{Account, Applier};
+use crate::cloud::Cloud;
+use crate::cluster::{Cluster, SecretContent};
+use crate::model::{Class, CloudAction, Effect, Fault, KeyWish, NewKey};
+use crate::names::{AccountName, CloudName};
+
+impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
+    /// Rehearses the Secret's write → makes the key → writes the Secret at once → proves the key. A crash between any
+    /// two of these leaves at most one key that nobody ever saw, which the next plan removes.
+    pub(super) async fn issue_key(
+        &self,
+        account: &Account<C>,
+        name: &AccountName,
+        user: &CloudName,
+        wish: &KeyWish,
+    ) -> Result<(), Fault> {
+        let seen = self.state.secrets.get(&wish.secret);
+        let rehearsal = SecretContent::rehearsal(self.tenant, name, wish);
+        self.cluster.rehearse_secret(&wish.secret, &rehearsal, seen).await?;
+
+        let key = self.create(account, user).await?;
+        let content = SecretContent::of_key(self.tenant, name, wish, &key);
+        if let Err(fault) = self.cluster.write_secret(&wish.secret, &content, seen).await {
+            // Nobody else ever saw its secret half, so the key goes at once. Where that fails the next plan does it.
+            let undo = CloudAction::DeleteKey { user: user.clone(), id: key.id.clone() };
+            if let Ok(effect) = account.cloud.execute(&undo, &account.inventory).await {
+                account.inventory.lock().record(&undo, &effect, Instant::now());
+            }
+            return Err(fault);
+        }
+        self.prove(account, user, &key).await
+    }
+
+    async fn create(&self, account: &Account<C>, user: &CloudName) -> Result<NewKey, Fault> {
+        let action = CloudAction::CreateKey(user.clone());
+        let result = account.cloud.execute(&action, &account.inventory).await;
+        let mut inventory = account.inventory.lock();
+        match result {
+            Ok(effect) => {
+                inventory.record(&action, &effect, Instant::now());
+                match effect {
+                    Effect::Key(key) => Ok(key),
+                    _ => Err(Fault::new(Class::Transient, "CreateAccessKey", user, "the answer held no key")),
+                }
+            }
+            Err(fault) => {
+                // The key may have been made and its answer lost: what keys there are is unknown until they are read.
+                if let Some(user) = inventory.users.get_mut(user) {
+                    user.keys = None;
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn prove(&self, account: &Account<C>, user: &CloudName, key: &NewKey) -> Result<(), Fault> {
+        let mut in_a_row = 0;
+        for attempt in 0..self.proof.tries.max(self.proof.answers) {
+            if attempt > 0 {
+                tokio::time::sleep(self.proof.pause).await;
+            }
+            in_a_row = if account.cloud.answers(key).await? { in_a_row + 1 } else { 0 };
+            if in_a_row >= self.proof.answers {
+                return Ok(());
+            }
+        }
+        let message = "the new key is in its Secret and does not work yet; clouds take up to minutes to spread a key";
+        Err(Fault::new(Class::Waiting, "sts:GetCallerIdentity", user, message))
+    }
+}

@@ -1,0 +1,265 @@
+//! What each act does to the account that lives in memory, with IAM's conflicts and limits.
+
+use std::fmt::Display;
+
+use super::super::ownership::{judge, mark_of};
+use super::world::World;
+use crate::model::{
+    Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, User,
+};
+use crate::names::{CloudName, Mark};
+
+const ATTACHMENTS: usize = 10;
+const GROUPS_OF_USER: usize = 10;
+const KEYS: usize = 2;
+const OLD_VERSIONS: usize = 4;
+
+fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
+    Err(Fault::new(class, "memory", object, message))
+}
+
+fn no_such<T>(object: impl Display) -> Result<T, Fault> {
+    fault(Class::Transient, object, "NoSuchEntity")
+}
+
+fn limit<T>(object: impl Display) -> Result<T, Fault> {
+    fault(Class::QuotaExceeded, object, "LimitExceeded")
+}
+
+impl World {
+    pub(super) fn execute(
+        &mut self,
+        action: &CloudAction,
+        own: impl Fn(&CloudName) -> Option<String>,
+    ) -> Result<Effect, Fault> {
+        self.guard(action);
+        match action {
+            CloudAction::CreateGroup(group) => self.create_group(group),
+            CloudAction::CreateUser(user) => self.create_user(user),
+            CloudAction::CreatePolicy(policy) => self.create_policy(policy),
+            CloudAction::DeleteGroup(name) => {
+                self.users.values_mut().for_each(|user| {
+                    user.groups.remove(name);
+                });
+                self.groups.remove(name);
+                Ok(Effect::Done)
+            }
+            CloudAction::DeleteUser(name) => {
+                self.users.remove(name);
+                Ok(Effect::Done)
+            }
+            CloudAction::DeletePolicy(name) => self.delete_policy(name),
+            CloudAction::SetDocument { policy, document } => {
+                let Some(policy) = self.policies.get_mut(policy) else { return no_such(policy) };
+                if policy.old_versions.len() >= OLD_VERSIONS {
+                    policy.old_versions.remove(0);
+                }
+                let next = policy.default_version.trim_start_matches('v').parse::<u32>().unwrap_or_default() + 1;
+                policy.old_versions.push(std::mem::replace(&mut policy.default_version, format!("v{next}")));
+                policy.document = Some(document.clone());
+                Ok(Effect::Version { default: policy.default_version.clone(), old: policy.old_versions.clone() })
+            }
+            CloudAction::SetTags { of, set, unset } => {
+                let tags = match of.kind {
+                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
+                    ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Group => return fault(Class::Invalid, of, "groups have no tags"),
+                };
+                let Some(tags) = tags else { return no_such(of) };
+                tags.retain(|key, _| !unset.contains(key));
+                tags.extend(set.clone());
+                Ok(Effect::Done)
+            }
+            CloudAction::Attach { to, policy } => self.attach(to, policy, own),
+            CloudAction::Detach { from, arn } => {
+                if let Some(attached) = self.attached_mut(from) {
+                    attached.remove(arn);
+                }
+                Ok(Effect::Done)
+            }
+            CloudAction::DeleteInline { of, name } => {
+                match of.kind {
+                    ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
+                    ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
+                    ObjectKind::Policy => {}
+                }
+                Ok(Effect::Done)
+            }
+            CloudAction::CreateKey(user) => self.create_key(user),
+            _ => self.execute_on_user(action),
+        }
+    }
+
+    fn create_key(&mut self, name: &CloudName) -> Result<Effect, Fault> {
+        match self.users.get(name) {
+            None => return no_such(name),
+            Some(user) if user.keys.as_ref().is_some_and(|keys| keys.len() >= KEYS) => return limit(name),
+            Some(_) => {}
+        }
+        let (key, secret) = self.new_key();
+        let made = NewKey { id: key.id.clone(), secret: secret.into(), created: key.created };
+        if let Some(user) = self.users.get_mut(name) {
+            user.keys.get_or_insert_default().push(key);
+        }
+        Ok(Effect::Key(made))
+    }
+
+    fn execute_on_user(&mut self, action: &CloudAction) -> Result<Effect, Fault> {
+        let object = action.object();
+        let ends = matches!(
+            action,
+            CloudAction::RemoveMember { .. }
+                | CloudAction::DeleteKey { .. }
+                | CloudAction::SetKeyActive { active: false, .. }
+        );
+        let boundary_missing =
+            matches!(action, CloudAction::SetBoundary { boundary: Some(arn), .. } if !self.policy_exists(arn));
+        let group_missing = matches!(action, CloudAction::AddMember { group, .. } if !self.groups.contains_key(group));
+        let Some(user) = self.users.get_mut(&object.name) else {
+            return if ends { Ok(Effect::Done) } else { no_such(object) };
+        };
+        let keys = user.keys.get_or_insert_default();
+        match action {
+            CloudAction::SetBoundary { .. } if boundary_missing => {
+                return fault(Class::Invalid, object, "NoSuchEntity");
+            }
+            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
+            CloudAction::AddMember { .. } if group_missing => return no_such(object),
+            CloudAction::AddMember { group, .. } => {
+                if user.groups.len() >= GROUPS_OF_USER && !user.groups.contains(group) {
+                    return limit(object);
+                }
+                user.groups.insert(group.clone());
+            }
+            CloudAction::RemoveMember { group, .. } => {
+                user.groups.remove(group);
+            }
+            CloudAction::SetKeyActive { id, active, .. } => match keys.iter_mut().find(|key| key.id == *id) {
+                Some(key) => key.active = *active,
+                None if *active => return no_such(id),
+                None => {}
+            },
+            CloudAction::DeleteKey { id, .. } => keys.retain(|key| key.id != *id),
+            _ => return fault(Class::Invalid, object, "not an act on a user"),
+        }
+        Ok(Effect::Done)
+    }
+
+    fn create_group(&mut self, group: &Group) -> Result<Effect, Fault> {
+        let object = ObjectId::group(&group.name);
+        if self.groups.contains_key(&group.name) {
+            return self.judge("iam:CreateGroup", &object, group.mark(&self.cluster));
+        }
+        let made = Group { attached: Default::default(), inline: Default::default(), ..group.clone() };
+        self.groups.insert(group.name.clone(), made);
+        Ok(Effect::Done)
+    }
+
+    fn create_user(&mut self, user: &User) -> Result<Effect, Fault> {
+        let object = ObjectId::user(&user.name);
+        if self.users.contains_key(&user.name) {
+            return self.judge("iam:CreateUser", &object, user.mark());
+        }
+        if self.quotas().get("Users").is_some_and(|quota| quota.used >= quota.limit) {
+            return limit(object);
+        }
+        if user.boundary.as_deref().is_some_and(|arn| !self.policy_exists(arn)) {
+            return fault(Class::Invalid, object, "NoSuchEntity: the boundary");
+        }
+        let (tags, boundary) = (user.tags.clone(), user.boundary.clone());
+        let made = self.add_user(user.name.as_str(), &user.path);
+        made.tags = tags;
+        made.boundary = boundary;
+        Ok(Effect::Done)
+    }
+
+    fn create_policy(&mut self, policy: &Policy) -> Result<Effect, Fault> {
+        let object = ObjectId::policy(&policy.name);
+        if self.policies.contains_key(&policy.name) {
+            return self.judge("iam:CreatePolicy", &object, policy.mark(&self.cluster));
+        }
+        let arn = format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name);
+        let made = Policy {
+            arn: arn.clone(),
+            tags: Some(policy.tags.clone().unwrap_or_default()),
+            default_version: "v1".to_owned(),
+            old_versions: Vec::new(),
+            ..policy.clone()
+        };
+        self.policies.insert(policy.name.clone(), made);
+        Ok(Effect::Arn(arn))
+    }
+
+    fn delete_policy(&mut self, name: &CloudName) -> Result<Effect, Fault> {
+        let Some(arn) = self.policies.get(name).map(|policy| policy.arn.clone()) else { return Ok(Effect::Done) };
+        if self.users.values().any(|user| user.boundary.as_ref() == Some(&arn)) {
+            return fault(Class::Waiting, name, "DeleteConflict: used as a boundary");
+        }
+        self.users.values_mut().for_each(|user| user.attached.retain(|other| *other != arn));
+        self.groups.values_mut().for_each(|group| group.attached.retain(|other| *other != arn));
+        self.policies.remove(name);
+        Ok(Effect::Done)
+    }
+
+    fn attach(
+        &mut self,
+        to: &ObjectId,
+        policy: &PolicyRef,
+        own: impl Fn(&CloudName) -> Option<String>,
+    ) -> Result<Effect, Fault> {
+        let arn = match policy {
+            PolicyRef::Arn(arn) => Some(arn.clone()),
+            PolicyRef::Vendor(name) => self.vendor_arn(name),
+            PolicyRef::Own(name) => match own(name) {
+                Some(arn) => Some(arn),
+                None => return fault(Class::Waiting, to, "the policy does not exist yet"),
+            },
+        };
+        let Some(arn) = arn.filter(|arn| self.policy_exists(arn)) else {
+            return fault(Class::Invalid, to, "NoSuchEntity: the policy");
+        };
+        let Some(attached) = self.attached_mut(to) else { return no_such(to) };
+        if attached.len() >= ATTACHMENTS && !attached.contains(&arn) {
+            return limit(to);
+        }
+        attached.insert(arn.clone());
+        Ok(Effect::Arn(arn))
+    }
+
+    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeSet<String>> {
+        match of.kind {
+            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
+            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
+            ObjectKind::Policy => None,
+        }
+    }
+
+    fn judge(&self, action: &str, object: &ObjectId, wanted: Option<Mark>) -> Result<Effect, Fault> {
+        judge(action, object.kind.to_string().as_str(), object, wanted.as_ref(), &self.cluster, self.find(object))
+    }
+
+    /// Notes an act on an existing object that carries no mark of ours; tagging one without any mark is adoption.
+    fn guard(&mut self, action: &CloudAction) {
+        if matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreateUser(_) | CloudAction::CreatePolicy(_)) {
+            return;
+        }
+        let object = action.object();
+        let found = self.find(&object);
+        let mark = mark_of(&found, &self.cluster);
+        let ours = mark.as_ref().is_some_and(|mark| mark.cluster == self.cluster) || self.lies_on_our_path(&found);
+        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. });
+        if found != Finding::Absent && !ours && !adopted {
+            self.trespasses.push(format!("{object} is not ours and was touched by {action:?}"));
+        }
+    }
+
+    fn lies_on_our_path(&self, found: &Finding) -> bool {
+        let path = match found {
+            Finding::User(user) => &user.path,
+            Finding::Group(group) => &group.path,
+            Finding::Policy(policy) => &policy.path,
+            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => return false,
+        };
+        crate::names::tenant_of_path(&self.cluster, path).is_some()
+    }
+}

@@ -1,0 +1,150 @@
+//! What exists in the account that lives in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::model::{AccessKey, Finding, Group, ObjectId, ObjectKind, Policy, Quota, User};
+use crate::names::{CloudName, ClusterId};
+
+/// The account's objects, open to tests.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    /// The cluster whose marks are ours.
+    pub(crate) cluster: ClusterId,
+    /// The account's id.
+    pub(crate) account: String,
+    /// The time that new keys get.
+    pub(crate) now: Timestamp,
+    /// Users; their keys are always `Some`.
+    pub(crate) users: BTreeMap<CloudName, User>,
+    /// Groups; members are on the users.
+    pub(crate) groups: BTreeMap<CloudName, Group>,
+    /// Policies; their tags are always `Some`.
+    pub(crate) policies: BTreeMap<CloudName, Policy>,
+    /// The vendor's policies: path by name.
+    pub(crate) vendor: BTreeMap<String, String>,
+    /// The most users that the account may have.
+    pub(crate) user_limit: i64,
+    /// Secret halves by key id.
+    pub(crate) secrets: BTreeMap<String, String>,
+    /// Every write that touched what is not ours.
+    pub(crate) trespasses: Vec<String>,
+    /// How many keys were ever made.
+    pub(crate) keys_made: u64,
+}
+
+impl World {
+    pub(super) fn new(cluster: ClusterId, account: &str) -> Self {
+        let vendor = [("ReadOnlyAccess", "/"), ("AdministratorAccess", "/"), ("Billing", "/job-function/")];
+        Self {
+            cluster,
+            account: account.to_owned(),
+            now: Timestamp::UNIX_EPOCH,
+            users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
+            user_limit: 5000,
+            secrets: BTreeMap::new(),
+            trespasses: Vec::new(),
+            keys_made: 0,
+        }
+    }
+
+    pub(super) fn vendor_arn(&self, name: &str) -> Option<String> {
+        self.vendor.get(name).map(|path| format!("arn:aws:iam::aws:policy{path}{name}"))
+    }
+
+    pub(super) fn policy_exists(&self, arn: &str) -> bool {
+        self.policies.values().any(|policy| policy.arn == arn)
+            || self.vendor.keys().any(|name| self.vendor_arn(name).as_deref() == Some(arn))
+    }
+
+    pub(super) fn find(&self, object: &ObjectId) -> Finding {
+        let found = match object.kind {
+            ObjectKind::User => self.users.get(&object.name).cloned().map(Finding::User),
+            ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
+            ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
+        };
+        found.unwrap_or(Finding::Absent)
+    }
+
+    /// As the bulk call shows it: without keys and without the tags of policies.
+    pub(super) fn everything(&self) -> Vec<Finding> {
+        let users = self.users.values().map(|user| Finding::User(User { keys: None, ..user.clone() }));
+        let groups = self.groups.values().cloned().map(Finding::Group);
+        let policies = self.policies.values().map(|policy| Finding::Policy(Policy { tags: None, ..policy.clone() }));
+        users.chain(groups).chain(policies).collect()
+    }
+
+    pub(super) fn quotas(&self) -> BTreeMap<String, Quota> {
+        let used = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        BTreeMap::from([
+            ("Users".to_owned(), Quota { used: used(self.users.len()), limit: self.user_limit }),
+            ("Groups".to_owned(), Quota { used: used(self.groups.len()), limit: 300 }),
+            ("Policies".to_owned(), Quota { used: used(self.policies.len()), limit: 1500 }),
+        ])
+    }
+
+    pub(super) fn accepts(&self, id: &str, secret: &str) -> bool {
+        let mut keys = self.users.values().flat_map(|user| user.keys.iter().flatten());
+        keys.any(|key| key.id == id && key.active) && self.secrets.get(id).is_some_and(|known| known == secret)
+    }
+
+    pub(super) fn violations(&self) -> Vec<String> {
+        let mut wrong = self.trespasses.clone();
+        for user in self.users.values() {
+            let keys = user.keys.as_deref().unwrap_or_default();
+            if keys.len() > 2 {
+                wrong.push(format!("user {} has {} keys", user.name, keys.len()));
+            }
+            wrong.extend(missing(&user.groups, |group| self.groups.contains_key(group), &user.name, "member of"));
+            wrong.extend(missing(&user.attached, |arn| self.policy_exists(arn), &user.name, "attached"));
+        }
+        for group in self.groups.values() {
+            wrong.extend(missing(&group.attached, |arn| self.policy_exists(arn), &group.name, "attached"));
+        }
+        wrong.extend(
+            self.policies
+                .values()
+                .filter(|policy| policy.old_versions.len() > 4)
+                .map(|policy| format!("policy {} has {} versions", policy.name, policy.old_versions.len() + 1)),
+        );
+        wrong
+    }
+
+    /// Adds a user by hand, as people do; further fields are set on the result.
+    pub(crate) fn add_user(&mut self, name: &str, path: &str) -> &mut User {
+        let name = CloudName::new(name);
+        let user = User {
+            arn: format!("arn:aws:iam::{}:user{path}{name}", self.account),
+            name: name.clone(),
+            path: path.to_owned(),
+            tags: BTreeMap::new(),
+            boundary: None,
+            groups: BTreeSet::new(),
+            attached: BTreeSet::new(),
+            inline: BTreeMap::new(),
+            keys: Some(Vec::new()),
+        };
+        self.users.entry(name).or_insert(user)
+    }
+
+    pub(super) fn new_key(&mut self) -> (AccessKey, String) {
+        self.keys_made += 1;
+        let id = format!("AKIA{:016}", self.keys_made);
+        let secret = format!("secret-of-{id}");
+        self.secrets.insert(id.clone(), secret.clone());
+        (AccessKey { id, active: true, created: self.now }, secret)
+    }
+}
+
+fn missing<T: std::fmt::Display>(
+    edges: &BTreeSet<T>,
+    exists: impl Fn(&T) -> bool,
+    of: &CloudName,
+    what: &str,
+) -> Vec<String> {
+    edges.iter().filter(|edge| !exists(edge)).map(|edge| format!("{of}: {what} {edge}, which does not exist")).collect()
+}

@@ -1,0 +1,97 @@
+//! The contract with a cloud: what the inventory is filled by and the plan is carried out through, one module a cloud.
+
+pub mod aws;
+pub mod budget;
+pub mod calls;
+#[cfg(test)]
+pub(crate) mod memory;
+mod ownership;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use parking_lot::Mutex;
+
+pub use budget::{Priority, Rates};
+pub use calls::Calls;
+pub use ownership::not_owned;
+
+use crate::model::{CloudAction, Effect, Fault, Finding, Inventory, NewKey, Quota, Read, Sweep};
+
+/// One cloud account. Every call waits for the account's API budget and is counted. The inventory that some calls take
+/// is locked briefly for look-ups (ARNs, versions, the cluster's id), never across an await; nothing here writes to it:
+/// the caller records what an act left behind.
+pub trait Cloud: Send + Sync {
+    /// Reads every object of the account: whole, or a fault. One page that fails throws all away, for what a partial
+    /// reading lacks would look like what was deleted.
+    fn sweep(&self) -> impl Future<Output = Result<Sweep, Fault>> + Send;
+
+    /// Reads one thing live. What there is none of is [`Finding::Absent`], not a fault.
+    fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> impl Future<Output = Result<Finding, Fault>> + Send;
+
+    /// Does one act. All but [`CloudAction::CreateKey`] may be repeated: what is made already is done, what is gone
+    /// already is removed.
+    fn execute(
+        &self,
+        action: &CloudAction,
+        inventory: &Mutex<Inventory>,
+    ) -> impl Future<Output = Result<Effect, Fault>> + Send;
+
+    /// Quotas by name (`Users`, `Groups`, `Policies`, …), with what is used of them.
+    fn quotas(&self) -> impl Future<Output = Result<BTreeMap<String, Quota>, Fault>> + Send;
+
+    /// Whether a new key works by now: asks the cloud once, with that key, who it is.
+    fn answers(&self, key: &NewKey) -> impl Future<Output = Result<bool, Fault>> + Send;
+}
+
+/// An account of any cloud that we know.
+#[derive(Debug)]
+pub enum AnyCloud {
+    /// An AWS account.
+    Aws(Box<aws::Aws>),
+    /// An account that lives in the memory of a test.
+    #[cfg(test)]
+    Memory(memory::MemoryCloud),
+}
+
+impl Cloud for AnyCloud {
+    async fn sweep(&self) -> Result<Sweep, Fault> {
+        match self {
+            Self::Aws(aws) => aws.sweep().await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.sweep().await,
+        }
+    }
+
+    async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+        match self {
+            Self::Aws(aws) => aws.read(what, inventory).await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.read(what, inventory).await,
+        }
+    }
+
+    async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        match self {
+            Self::Aws(aws) => aws.execute(action, inventory).await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.execute(action, inventory).await,
+        }
+    }
+
+    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
+        match self {
+            Self::Aws(aws) => aws.quotas().await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.quotas().await,
+        }
+    }
+
+    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
+        match self {
+            Self::Aws(aws) => aws.answers(key).await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.answers(key).await,
+        }
+    }
+}
