@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -17,6 +19,9 @@ import (
 )
 
 func main() {
+	if parent, err := strconv.Atoi(os.Getenv("EXIT_WITH_PARENT")); err == nil {
+		go exitWithParent(parent)
+	}
 	switch name := filepath.Base(os.Args[0]); name {
 	case "etcd":
 		etcdmain.Main(os.Args)
@@ -28,4 +33,14 @@ func main() {
 		fmt.Fprintf(os.Stderr, "control-plane: called as %q; link it as etcd, kube-apiserver or kube-controller-manager\n", name)
 		os.Exit(2)
 	}
+}
+
+// exitWithParent ends this process once its parent is no longer the process with the given id, so that a test run
+// that was killed leaves nothing behind. The parent is looked at instead of asking the kernel for a signal, because
+// that signal follows the thread that started us, and tests start processes from threads that end early.
+func exitWithParent(parent int) {
+	for os.Getppid() == parent {
+		time.Sleep(500 * time.Millisecond)
+	}
+	os.Exit(0)
 }

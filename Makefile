@@ -1,0 +1,113 @@
+# Everything that is downloaded or built goes to target/; `make clean` takes all of it away.
+# Needed: Rust (rustup reads rust-toolchain.toml), Go 1.26 or newer, Python 3.10 or newer.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+HELM_VERSION := 4.3.1
+CARGO_DENY_VERSION := 0.20.2
+
+TOOLS := target/tools
+VENV := target/venv
+# A stamp's name carries the checksum of what it was made from, so that a change makes it again.
+checksum = $(shell cat $(1) | cksum | cut -d' ' -f1)
+CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*.go) tests/control-plane/go.mod tests/control-plane/go.sum
+CONTROL_PLANE := $(TOOLS)/.control-plane-$(call checksum,$(CONTROL_PLANE_SOURCES))
+PYTHON := $(VENV)/.requirements-$(call checksum,tests/aws/requirements.txt)
+HELM := $(TOOLS)/.helm-$(HELM_VERSION)
+CARGO_DENY := $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION)
+
+##@ Every day
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the operator
+	cargo build --locked
+
+.PHONY: demo
+demo: tools build ## See it work, from manifests to AWS and back, and clean up
+	cargo run --locked --quiet --package demo
+
+.PHONY: demo-keep
+demo-keep: tools build ## The same, and leave cluster, cloud and operator running to play with
+	cargo run --locked --quiet --package demo -- --keep
+
+.PHONY: test
+test: test-unit test-it ## Run all tests, the quick ones first
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no other process (seconds)
+	cargo test --locked --lib --bins
+
+.PHONY: test-it
+test-it: tools ## Run the tests on a real control plane and a strict AWS (minutes)
+	cargo test --locked --test '*'
+
+.PHONY: lint
+lint: ## Check format, clippy, and that crds/ is what the types say
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	@$(MAKE) crds-check
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: crds
+crds: ## Generate crds/ from the types
+	cargo run --locked --quiet -- crds --dir crds
+
+.PHONY: crds-check
+crds-check:
+	@mkdir -p target && rm -rf target/crds && mkdir target/crds
+	@cargo run --locked --quiet -- crds --dir target/crds
+	@for made in target/crds/*; do \
+		diff -u "crds/$${made##*/}" "$$made" || { echo "crds/ is not what the types say: run 'make crds'" >&2; exit 1; }; \
+	done
+
+.PHONY: bench
+bench: tools ## Count calls, seconds and memory for 100 tenants, as docs/performance.md shows them
+	cargo bench --locked
+
+.PHONY: clean
+clean: ## Remove everything that was built or downloaded
+	rm -rf target
+
+##@ What the others use
+
+.PHONY: tools
+tools: $(CONTROL_PLANE) $(PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Check licences, sources and duplicates of dependencies (the first time builds cargo-deny)
+	$(TOOLS)/bin/cargo-deny --all-features check --hide-inclusion-graph bans licenses sources
+
+$(CONTROL_PLANE):
+	@tests/control-plane/build.sh $(TOOLS)
+	@rm -f $(TOOLS)/.control-plane-* && touch $@
+
+$(PYTHON):
+	@echo "moto (AWS for tests) and kubectl are installed into $(VENV), once: half a minute ..."
+	@rm -rf $(VENV) && python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/aws/requirements.txt
+	@touch $@
+
+$(HELM):
+	@echo "Helm $(HELM_VERSION) is built from source, once: 2 minutes ..."
+	@mkdir -p $(TOOLS)/bin && rm -f $(TOOLS)/.helm-*
+	@GOTOOLCHAIN=local GOFLAGS= GOBIN=$(CURDIR)/$(TOOLS)/bin go install helm.sh/helm/v4/cmd/helm@v$(HELM_VERSION)
+	@touch $@
+
+$(CARGO_DENY):
+	@echo "cargo-deny $(CARGO_DENY_VERSION) is built from source, once: some minutes ..."
+	@mkdir -p $(TOOLS) && rm -f $(TOOLS)/.cargo-deny-*
+	cargo install --locked --quiet --root $(TOOLS) --target-dir target/cargo-deny cargo-deny@$(CARGO_DENY_VERSION)
+	@rm -rf target/cargo-deny && touch $@

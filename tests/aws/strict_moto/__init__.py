@@ -1,0 +1,18 @@
+"""moto's server with the behaviour of AWS that this project depends on and moto lacks.
+
+moto remembers what it is told and answers in AWS's formats. It is kinder than AWS where that hides our bugs:
+it drops permissions boundaries, deletes users that still have keys, never pages, and ignores most of a policy.
+The modules here replace those parts of moto, each in its own room:
+
+- ``validation``   request parameters checked against the service's own model
+- ``identity``     IAM's writes: names, limits, quotas, conflicts, boundaries
+- ``reading``      IAM's reads: paging, account details, account summary
+- ``notebooks``    SageMaker's states, and operations that moto lacks
+- ``conditions``   the operators of a policy's Condition
+- ``evaluation``   does a policy allow an action? Pure, without moto
+- ``enforcement``  who asks, for what, in which context; the decision
+- ``switches``     what tests turn: faults, latency, quotas, counters, the log of calls
+
+Sources are named where a rule is written: [M] the service model that botocore ships, [D] AWS's documentation,
+[I] observed by many in public reports. No AWS account was used.
+"""

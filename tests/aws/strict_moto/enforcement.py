@@ -1,0 +1,315 @@
+"""Who asks, for what, in which context, and the decision: identity, boundary, session, bucket and trust policies."""
+
+import json
+import os
+import time
+import urllib.parse
+from datetime import datetime, timezone
+
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.exceptions import AccessDeniedError, JsonRESTError
+from moto.iam import access_control
+from moto.iam.exceptions import NotFoundException
+from moto.s3 import models as s3_models
+from moto.sagemaker.models import sagemaker_backends
+from moto.sts.models import sts_backends
+
+from .evaluation import ALLOW, DENY, decide
+from .patching import wrap
+
+ROOT_KEY_ID = os.environ.get("EXT_ROOT_KEY", "").partition(":")[0]
+UNSIGNED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
+# What a condition on time sees, in seconds ahead of the machine's clock.
+CLOCK = {"ahead": 0}
+
+# IAM operations on the caller itself when no UserName is sent [M].
+ON_CALLER = (
+    "CreateAccessKey",
+    "UpdateAccessKey",
+    "DeleteAccessKey",
+    "ListAccessKeys",
+    "GetUser",
+    "GetLoginProfile",
+    "ChangePassword",
+)
+# Tags in a create call need the right to tag as well [D].
+TAGGING = {"iam:CreateUser": "iam:TagUser", "iam:CreateRole": "iam:TagRole", "iam:CreatePolicy": "iam:TagPolicy"}
+PASSES_ROLE = ("sagemaker:CreateNotebookInstance", "sagemaker:CreateModel", "sagemaker:UpdateNotebookInstance")
+SAGEMAKER_NAMES = (
+    ("NotebookInstanceName", "notebook-instance"),
+    ("NotebookInstanceLifecycleConfigName", "notebook-instance-lifecycle-config"),
+    ("ModelName", "model"),
+    ("EndpointName", "endpoint"),
+    ("EndpointConfigName", "endpoint-config"),
+)
+
+
+@wrap(ActionAuthenticatorMixin, "_authenticate_and_authorize_action")
+def _(old, self, iam_request_cls, resource="*"):
+    """The root user may do everything; what is sent unsigned by design has no one to check."""
+    if ROOT_KEY_ID and self.get_access_key() == ROOT_KEY_ID:
+        return None
+    if "Authorization" not in self.headers and self._get_action() in UNSIGNED:
+        return None
+    return old(self, iam_request_cls, resource)
+
+
+def document_of(policy):
+    """The text of a policy in any of the forms in which moto hands it out."""
+    if isinstance(policy, str):
+        return json.loads(policy)
+    if isinstance(policy, dict):
+        return json.loads(policy["policy_document"])
+    return json.loads(next(version.document for version in policy.versions if version.is_default))
+
+
+def parameter(request, name):
+    """A parameter of the request, in whichever protocol it came."""
+    value = request._data.get(name)
+    if isinstance(value, list):
+        value = value[0]
+    if value is None and request._body:
+        try:
+            value = json.loads(request._body).get(name)
+        except (ValueError, AttributeError):
+            pass
+    return value
+
+
+def tag_map(tags):
+    return {tag["Key"]: tag["Value"] for tag in tags or []}
+
+
+def key_owner(backend, key_id):
+    return next((user for user in backend.users.values() if user.has_access_key(key_id)), None)
+
+
+def iam_target(request, caller):
+    """The ARN that an IAM call is about, the context that its target brings, and the tags that it sends."""
+    backend, account, action = request.backend, request.account_id, request._action.partition(":")[2]
+    user_name, group_name, role_name, policy_arn = (
+        parameter(request, name) for name in ("UserName", "GroupName", "RoleName", "PolicyArn")
+    )
+    path, context, target = parameter(request, "Path") or "/", {}, None
+    if group_name:
+        kind, name, target = "group", group_name, backend.groups.get(group_name)
+    elif role_name:
+        kind, name = "role", role_name
+        target = next((role for role in backend.roles.values() if role.name == role_name), None)
+    elif user_name:
+        kind, name, target = "user", user_name, backend.users.get(user_name)
+    elif policy_arn:
+        kind, name, target = "policy", policy_arn, backend.managed_policies.get(policy_arn)
+    elif action == "CreatePolicy":
+        kind, name = "policy", parameter(request, "PolicyName")
+    elif action == "GetAccessKeyLastUsed":
+        kind, name, target = "user", "", key_owner(backend, parameter(request, "AccessKeyId"))
+    elif action in ON_CALLER:
+        kind, name, target = "user", "", caller
+    else:
+        kind, name = "", ""
+    if target is not None:
+        arn = target.arn
+    elif name.startswith("arn:"):
+        arn = name
+    else:
+        arn = f"arn:aws:iam::{account}:{kind}{path}{name}" if kind else "*"
+    boundary = parameter(request, "PermissionsBoundary") or getattr(target, "permissions_boundary_arn", None)
+    if boundary:
+        context["iam:PermissionsBoundary"] = boundary
+    if policy_arn:
+        context["iam:PolicyARN"] = policy_arn
+    if kind in ("user", "role"):
+        held = tag_map(target.tags if target is not None else [])
+    else:
+        held = tag_map(target.get_tags()) if kind == "policy" and target is not None else {}
+    for key, value in held.items():
+        context[f"aws:ResourceTag/{key}"] = context[f"iam:ResourceTag/{key}"] = value
+    sent = [
+        (parameter(request, f"Tags.member.{n}.Key"), parameter(request, f"Tags.member.{n}.Value") or "")
+        for n in range(1, 51)
+    ]
+    sent += [(parameter(request, f"TagKeys.member.{n}"), None) for n in range(1, 51)]
+    return arn, context, [(key, value) for key, value in sent if key]
+
+
+def sagemaker_target(request):
+    region, account, context = request._region, request.account_id, {}
+    backend = sagemaker_backends[account][region]
+    arn = parameter(request, "ResourceArn")
+    for name, kind in SAGEMAKER_NAMES:
+        if not arn and parameter(request, name):
+            arn = f"arn:aws:sagemaker:{region}:{account}:{kind}/{parameter(request, name)}"
+    if arn:
+        try:
+            tags = tag_map(backend._get_resource_from_arn(arn).tags)
+        except Exception:  # moto has a different one for each kind of thing that is not there
+            tags = {}
+        for key, value in tags.items():
+            context[f"aws:ResourceTag/{key}"] = context[f"sagemaker:ResourceTag/{key}"] = value
+    for name in ("RootAccess", "DirectInternetAccess"):
+        if parameter(request, name):
+            context[f"sagemaker:{name}"] = parameter(request, name)
+    if parameter(request, "InstanceType"):
+        context["sagemaker:InstanceTypes"] = [parameter(request, "InstanceType")]
+    metadata = parameter(request, "InstanceMetadataServiceConfiguration")
+    if metadata:
+        version = metadata["MinimumInstanceMetadataServiceVersion"]
+        context["sagemaker:MinimumInstanceMetadataServiceVersion"] = version
+    tags = [(tag["Key"], tag["Value"]) for tag in parameter(request, "Tags") or []]
+    tags += [(key, None) for key in parameter(request, "TagKeys") or []]
+    return arn or "*", context, tags
+
+
+def s3_target(request, resource):
+    query = urllib.parse.parse_qs(urllib.parse.urlparse(request._path).query, keep_blank_values=True)
+    context = {"aws:ResourceAccount": request.account_id}
+    if request._action == "s3:ListBucket" and "prefix" in query:
+        context["s3:prefix"] = query["prefix"][0]
+    return resource, context, []
+
+
+def target_of(request, resource, caller):
+    if request._service == "iam":
+        return iam_target(request, caller)
+    if request._service == "sagemaker":
+        return sagemaker_target(request)
+    if request._service == "s3":
+        return s3_target(request, resource)
+    return resource, {}, []
+
+
+class Caller:
+    """The principal that signed a request."""
+
+    def __init__(self, request):
+        key, account, backend = request._access_key, request.account_id, request.backend
+        self.session_policy = None
+        self.is_user = isinstance(key, access_control.IAMUserAccessKey)
+        if self.is_user:
+            self.entity = backend.users[key._owner_user_name]
+            if self.entity.get_access_key_by_id(key._access_key_id).status != "Active":
+                request._raise_invalid_access_key("InvalidId")
+            self.context = {
+                "aws:username": self.entity.name,
+                "aws:userid": self.entity.id,
+                "aws:PrincipalType": "User",
+            }
+            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn]
+        else:
+            self.entity = backend.get_role(key._owner_role_name)
+            sessions = sts_backends[account]["aws"].assumed_roles
+            session = next((s for s in sessions if s.access_key_id == key._access_key_id), None)
+            self.session_policy = session.policy if session else None
+            self.context = {
+                "aws:userid": f"{self.entity.id}:{key._session_name}",
+                "aws:PrincipalType": "AssumedRole",
+            }
+            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn, key.arn]
+        self.context["aws:PrincipalArn"] = self.entity.arn
+        self.context["aws:PrincipalAccount"] = account
+        for name, value in tag_map(self.entity.tags).items():
+            self.context[f"aws:PrincipalTag/{name}"] = value
+        self.policies = [document_of(policy) for policy in key.collect_policies()]
+
+
+def ambient(request):
+    """The context that every request has."""
+    now = time.time() + CLOCK["ahead"]
+    return {
+        "aws:CurrentTime": datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now)),
+        "aws:PrincipalIsAWSService": "false",
+        "aws:RequestedRegion": request._region,
+        "aws:SecureTransport": os.environ.get("EXT_SECURE", "true"),
+        "aws:SourceIp": "127.0.0.1",
+    }
+
+
+def reason_to_refuse(request, caller, action, arn, context):
+    """None when the action is allowed, else why not, in AWS's words [D]."""
+    backend = request.backend
+    layers = [("identity-based policy", decide(caller.policies, action, arn, context))]
+    boundary = caller.entity.permissions_boundary_arn
+    if boundary:
+        policy = backend.managed_policies.get(boundary)
+        documents = [document_of(policy)] if policy else []
+        layers.append(("permissions boundary", decide(documents, action, arn, context)))
+    if caller.session_policy:
+        document = json.loads(caller.session_policy)
+        layers.append(("session policy", decide([document], action, arn, context)))
+    granted = None
+    if action.startswith("s3:"):
+        bucket = s3_models.s3_backends[request.account_id]["aws"].buckets.get(arn.split(":::")[-1].split("/")[0])
+        if bucket is not None and bucket.policy:
+            granted = decide([json.loads(bucket.policy)], action, arn, context, caller.names)
+    if granted == DENY:
+        return "with an explicit deny in a resource-based policy"
+    for name, decision in layers:
+        if decision == DENY:
+            return f"with an explicit deny in {'an' if name[0] == 'i' else 'a'} {name}"
+    # What a bucket's policy grants a user needs neither the user's own policy nor its boundary [D].
+    if granted == ALLOW and caller.is_user:
+        return None
+    for name, decision in layers:
+        if decision != ALLOW:
+            return f"because no {name} allows the {action} action"
+    return None
+
+
+def trusts(request, caller, role_arn, context):
+    try:
+        role = request.backend.get_role_by_arn(role_arn)
+    except NotFoundException:
+        return False
+    external_id = parameter(request, "ExternalId")
+    if external_id:
+        context = {**context, "sts:externalid": external_id}
+    trust = json.loads(role.assume_role_policy_document)
+    return decide([trust], "sts:AssumeRole", role_arn, context, caller.names) == ALLOW
+
+
+def check_action_permitted(self, resource):
+    """Takes the place of moto's own check."""
+    caller = Caller(self)
+    if self._action == "sts:GetCallerIdentity":
+        return
+    if self._action == "s3:HeadBucket":
+        self._action = "s3:ListBucket"
+    arn, brought, tags = target_of(self, resource, caller.entity)
+    context = {**ambient(self), **caller.context, **brought}
+    if tags:
+        context["aws:TagKeys"] = [key for key, _ in tags]
+        context.update({f"aws:RequestTag/{key}": value for key, value in tags if value is not None})
+    context = {key.lower(): value for key, value in context.items()}
+
+    wanted = [(self._action, arn, context)]
+    if tags and self._action in TAGGING:
+        wanted.append((TAGGING[self._action], arn, context))
+    if self._action in PASSES_ROLE:
+        role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
+        if role:
+            wanted.append(("iam:PassRole", role, {**context, "iam:passedtoservice": "sagemaker.amazonaws.com"}))
+    for action, on, within in wanted:
+        why = reason_to_refuse(self, caller, action, on, within)
+        if why:
+            refuse(self, action, on, why)
+    if self._action == "sts:AssumeRole" and not trusts(self, caller, resource, context):
+        refuse(self, self._action, resource, "because no resource-based policy allows the sts:AssumeRole action")
+
+
+def refuse(request, action, resource, why):
+    if request._service == "s3":
+        request._raise_access_denied()
+    message = f"User: {request._access_key.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    if request._service == "sagemaker":
+        error = JsonRESTError("AccessDeniedException", message)
+        error.code = 400
+        raise error
+    raise AccessDeniedError(request._access_key.arn, f"{action} on resource: {resource} {why}")
+
+
+access_control.IAMRequestBase.check_action_permitted = check_action_permitted
+access_control.IAMUserAccessKey.arn = property(lambda self: self.backend.users[self._owner_user_name].arn)
+# The bucket's policy is one of the layers above.
+s3_models.FakeBucket.get_permission = lambda self, action, resource: access_control.PermissionResult.NEUTRAL
