@@ -8,11 +8,8 @@ use serde_json::Value;
 use testbed::layout::{root, tool};
 
 /// Sets of values that people may have, each as arguments of Helm.
-pub const VALUE_SETS: [&[&str]; 3] = [
-    &[],
-    &["--values=charts/tenantry/ci/everything-values.yaml"],
-    &["--values=charts/tenantry/ci/bare-values.yaml"],
-];
+pub const VALUE_SETS: [&[&str]; 3] =
+    [&[], &["--values=charts/tenantry/ci/everything-values.yaml"], &["--values=charts/tenantry/ci/bare-values.yaml"]];
 /// Renders what asks for kinds that a bare cluster does not have.
 const ALWAYS: &str = "--set=metrics.serviceMonitor.renderMode=alwaysRender";
 
@@ -127,7 +124,11 @@ fn admission_policies_name_the_operators_own_service_account() {
 fn every_object_carries_the_common_labels() {
     for object in rendered(&[VALUE_SETS[1], &[ALWAYS]].concat()) {
         let labels = &object["metadata"]["labels"];
-        assert_eq!((&labels["team"], &labels["app.kubernetes.io/name"]), (&"platform".into(), &"tenantry".into()), "{object}");
+        assert_eq!(
+            (&labels["team"], &labels["app.kubernetes.io/name"]),
+            (&"platform".into(), &"tenantry".into()),
+            "{object}"
+        );
     }
 }
 
@@ -135,11 +136,15 @@ fn every_object_carries_the_common_labels() {
 fn crds_are_copies_and_stay_when_the_release_goes() {
     let read = |directory: &str| {
         let entries = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
-        let mut files: Vec<_> = entries.map(|path| (path.file_name().unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect();
+        let mut files: Vec<_> =
+            entries.map(|path| (path.file_name().unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect();
         files.sort();
         files
     };
-    assert!(read("crds") == read("charts/tenantry/files/crds"), "the chart's copies differ from crds/: run `make crds`");
+    assert!(
+        read("crds") == read("charts/tenantry/files/crds"),
+        "the chart's copies differ from crds/: run `make crds`"
+    );
     let crds = |arguments: &[&str]| -> Vec<Value> {
         rendered(arguments).into_iter().filter(|it| kind(it) == "CustomResourceDefinition").collect()
     };
@@ -163,9 +168,15 @@ fn a_slip_of_the_pen_in_the_values_is_refused() {
     ] {
         assert!(!template(&["--set", wrong]).status.success(), "{wrong} is accepted");
     }
-    let clash = ["--set=podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=1"];
+    let clash = [
+        "--set=podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=1",
+    ];
     assert!(!template(&clash).status.success());
-    assert!(!template(&["--set=metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.renderMode=failIfMissing"]).status.success());
+    assert!(
+        !template(&["--set=metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.renderMode=failIfMissing"])
+            .status
+            .success()
+    );
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::process::Command;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
@@ -67,7 +65,11 @@ subjects: [{kind: User, name: probe, apiGroup: rbac.authorization.k8s.io}]
 async fn can(client: &Client, question: &str) -> bool {
     let mut words = question.split(' ');
     let verb = words.next().unwrap();
-    let (what, name) = words.next().unwrap().split_once(':').map_or_else(|| (question.split(' ').nth(1).unwrap(), None), |(what, name)| (what, Some(name)));
+    let (what, name) = words
+        .next()
+        .unwrap()
+        .split_once(':')
+        .map_or_else(|| (question.split(' ').nth(1).unwrap(), None), |(what, name)| (what, Some(name)));
     let namespace = words.next();
     let (what, subresource) = what.split_once('/').map_or((what, None), |(what, sub)| (what, Some(sub)));
     let (resource, group) = what.split_once('.').unwrap_or((what, ""));
@@ -125,7 +127,9 @@ const ITSELF: &str = "{kind: ServiceAccount, name: tenantry, namespace: tenantry
 /// What the operator does for a tenant of that name, with its own rights; a right that it gives itself takes a moment.
 async fn make_tenant(cluster: &ControlPlane, tenant: &str) -> Client {
     let operator = cluster.client_as(OPERATOR, "tenantry").await;
-    let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {tenant}, labels: {{tenantry.dev/tenant: {tenant}}}}}}}");
+    let namespace = format!(
+        "{{apiVersion: v1, kind: Namespace, metadata: {{name: {tenant}, labels: {{tenantry.dev/tenant: {tenant}}}}}}}"
+    );
     apply(&operator, &namespace).await.unwrap();
     let own = binding("RoleBinding", &format!("tenantry:operator:{tenant}"), tenant, "tenantry-secrets", ITSELF);
     apply(&operator, &own).await.unwrap();
@@ -145,12 +149,17 @@ async fn it_is_accepted_with_any_values_and_small_enough() {
         cluster.install_chart(OPERATOR, set).await;
     }
     let releases: Api<Secret> = Api::namespaced(cluster.client(), OPERATOR);
-    let size = |secret: &Secret| secret.data.iter().flat_map(|data| data.values()).map(|value| value.0.len()).sum::<usize>();
+    let size =
+        |secret: &Secret| secret.data.iter().flat_map(|data| data.values()).map(|value| value.0.len()).sum::<usize>();
     let largest = releases.list(&ListParams::default()).await.unwrap().iter().map(size).max().unwrap();
     assert!(largest > 0 && largest < RELEASE_MAX, "a release takes {largest} bytes");
 
-    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}}").await.unwrap_err();
-    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}, spec: {}}").await.unwrap();
+    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}}")
+        .await
+        .unwrap_err();
+    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}, spec: {}}")
+        .await
+        .unwrap();
     cluster.install_chart(OPERATOR, &[]).await;
     let mut helm = Command::new(tool("tools/bin/helm"));
     helm.args(["uninstall", "tenantry", "--namespace", OPERATOR, "--kubeconfig"]).arg(cluster.kubeconfig());
@@ -181,7 +190,9 @@ async fn its_admission_policies_compile_without_a_warning() {
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster().await.client());
     for policy in policies.list(&ListParams::default()).await.unwrap() {
         let name = policy.metadata.name.unwrap();
-        let checked = testbed::until(policies.clone(), &name, "type-checked", |it| it.status.as_ref().is_some_and(|s| s.type_checking.is_some()));
+        let checked = testbed::until(policies.clone(), &name, "type-checked", |it| {
+            it.status.as_ref().is_some_and(|s| s.type_checking.is_some())
+        });
         let warnings = checked.await.unwrap().status.unwrap().type_checking.unwrap().expression_warnings;
         assert!(warnings.clone().unwrap_or_default().is_empty(), "{name}: {warnings:?}");
     }
@@ -260,7 +271,8 @@ async fn the_operator_can_make_a_tenant_and_break_out_of_none() {
     refused(apply(&operator, &admin).await, "forbidden");
     let more = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: 'tenantry:tenant:umbra'}, rules: [{apiGroups: [tenantry.dev], resources: [tenants], verbs: [get]}]}";
     refused(apply(&operator, more).await, "own Tenant and nothing else");
-    let system = "{apiVersion: v1, kind: Namespace, metadata: {name: kube-system, labels: {tenantry.dev/tenant: umbra}}}";
+    let system =
+        "{apiVersion: v1, kind: Namespace, metadata: {name: kube-system, labels: {tenantry.dev/tenant: umbra}}}";
     refused(apply(&operator, system).await, "cannot be a tenant's");
     let secrets: Api<Secret> = Api::namespaced(operator.clone(), "kube-system");
     refused(secrets.list(&ListParams::default()).await, "forbidden");
@@ -307,20 +319,40 @@ async fn people_may_do_what_their_role_says() {
         "update namespaces:acme acme",
         "get pods beta",
     ];
-    let writes_ours = ["create tenantusers.tenantry.dev acme", "patch tenantroles.tenantry.dev acme", "delete tenantnotebooks.tenantry.dev acme"];
-    let works = ["create pods acme", "create pods/exec acme", "delete jobs.batch acme", "patch deployments.apps acme", "get pods/log acme", "create resourceclaims.resource.k8s.io acme", "create persistentvolumeclaims acme", "get resourcequotas acme"];
+    let writes_ours = [
+        "create tenantusers.tenantry.dev acme",
+        "patch tenantroles.tenantry.dev acme",
+        "delete tenantnotebooks.tenantry.dev acme",
+    ];
+    let works = [
+        "create pods acme",
+        "create pods/exec acme",
+        "delete jobs.batch acme",
+        "patch deployments.apps acme",
+        "get pods/log acme",
+        "create resourceclaims.resource.k8s.io acme",
+        "create persistentvolumeclaims acme",
+        "get resourcequotas acme",
+    ];
     let reads_ours = ["list tenantusers.tenantry.dev acme", "get tenantroles.tenantry.dev/status acme"];
 
     check(&alice, "an owner", &[&writes_ours[..], &works, &reads_ours].concat(), &never).await;
     check(&alice, "an owner", &[], &["patch tenantusers.tenantry.dev/status acme"]).await;
     check(&bob, "a developer", &works, &[&never[..], &writes_ours].concat()).await;
-    check(&vic, "a viewer", &[&reads_ours[..], &["get pods acme"]].concat(), &[&never[..], &writes_ours, &["create pods acme"]].concat()).await;
+    check(
+        &vic,
+        "a viewer",
+        &[&reads_ours[..], &["get pods acme"]].concat(),
+        &[&never[..], &writes_ours, &["create pods acme"]].concat(),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn the_examples_are_accepted_as_they_are() {
     let cluster = cluster().await;
-    let mut directories: Vec<_> = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut directories: Vec<_> =
+        fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
     directories.retain(|path| path.is_dir());
     assert!(!directories.is_empty());
     for directory in directories {

@@ -10,7 +10,10 @@ use testbed::layout::root;
 fn every_reason_has_its_section() {
     let text = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
     for reason in Reason::ALL {
-        assert!(text.lines().any(|line| line == format!("## {reason}")), "docs/troubleshooting.md has no section {reason}");
+        assert!(
+            text.lines().any(|line| line == format!("## {reason}")),
+            "docs/troubleshooting.md has no section {reason}"
+        );
     }
 }
 
@@ -18,7 +21,9 @@ fn every_reason_has_its_section() {
 fn every_link_to_a_file_leads_to_one() {
     let mut pages = pages(&root().join("docs"));
     pages.extend(self::pages(&root().join("examples")));
-    pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "charts/tenantry/README.md"].map(|page| root().join(page)));
+    pages.extend(
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "charts/tenantry/README.md"].map(|page| root().join(page)),
+    );
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {

@@ -3,4 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod chart;
+mod chart_rights;
+mod docs;
 mod testbed_itself;
