@@ -5,8 +5,6 @@
 //! manifests may have changed and the plan be out of date.
 
 mod key;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -53,7 +53,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// How urgent an act is.
+    /// How urgent an act is. Our own inline policies take rights away, or give them for a time.
     #[must_use]
     pub fn of(action: &CloudAction) -> Self {
         match action {
@@ -61,6 +61,7 @@ impl Priority {
             | CloudAction::DeleteKey { .. }
             | CloudAction::RemoveMember { .. }
             | CloudAction::Detach { .. }
+            | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,

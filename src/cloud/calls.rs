@@ -18,7 +18,7 @@ pub struct CallLabels {
     pub service: &'static str,
     /// The cloud's name of the operation.
     pub operation: &'static str,
-    /// `ok`, `conflict`, `absent`, or the class of the fault in lower case.
+    /// `ok`, `absent`, `exists`, `conflict`, `invalid`, `denied`, `quota`, `throttled` or `transient`.
     pub outcome: &'static str,
 }
 

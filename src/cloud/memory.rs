@@ -187,6 +187,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::RemoveMember { .. } => "RemoveUserFromGroup",
         CloudAction::Attach { .. } => "AttachPolicy",
         CloudAction::Detach { .. } => "DetachPolicy",
+        CloudAction::PutInline { .. } => "PutInlinePolicy",
         CloudAction::DeleteInline { .. } => "DeleteInlinePolicy",
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",

@@ -174,6 +174,7 @@ impl MemoryCluster {
                 .filter(|(_, stored)| stored.tenant.as_ref() == Some(tenant))
                 .map(|(at, stored)| (at.clone(), stored.seen.clone()))
                 .collect(),
+            secrets_known: named.clone(),
         }
     }
 

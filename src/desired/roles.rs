@@ -76,7 +76,7 @@ impl Compiler<'_> {
     fn documents(&self, facts: &AccountFacts, statements: &[api::Statement]) -> Result<Vec<Document>, String> {
         let template = Document::aws(statements.iter().map(statement).collect());
         let document = template.expand(&self.variables(facts)).map_err(|problem: ExpandError| problem.to_string())?;
-        if let Some(problem) = Vec::<String>::new().into_iter().next() {
+        if let Some(problem) = policy::validate(&document).into_iter().next() {
             return Err(problem.to_string());
         }
         policy::split(&document, policy::AWS_MANAGED_POLICY).map_err(|problem| problem.to_string())

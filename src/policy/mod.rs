@@ -7,12 +7,16 @@
 
 mod canonical;
 mod diff;
+pub mod evaluate;
 mod expand;
 mod json;
 mod model;
 mod operator;
+#[cfg(test)]
+mod properties;
 mod size;
 mod split;
+mod validate;
 
 pub use diff::diff;
 pub use expand::{ExpandError, Variable, Variables};
@@ -25,3 +29,4 @@ pub use size::{
     AWS_INLINE_GROUP, AWS_INLINE_ROLE, AWS_INLINE_USER, AWS_MANAGED_POLICY, AWS_TRUST_POLICY, RAM_POLICY, size,
 };
 pub use split::{TooLong, split};
+pub use validate::{Problem, validate};

@@ -1,25 +1,123 @@
-//! AWS.
-use super::Cloud;
-use crate::model::*;
-use parking_lot::Mutex;
+//! An AWS account: IAM and STS behind the contract of [`Cloud`], one function a call.
+
+mod act;
+mod catalogue;
+mod connect;
+mod drain;
+mod groups;
+mod keys;
+mod lists;
+mod policies;
+mod read;
+mod refusal;
+mod shapes;
+mod sweep;
+mod users;
+
 use std::collections::BTreeMap;
-/// An AWS account.
+
+use parking_lot::Mutex;
+
+use self::act::{Act, Channel};
+use self::catalogue::Catalogue;
+use super::{Cloud, Priority};
+use crate::model::{CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, Quota, Read, Sweep};
+
+pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
+
+/// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's, so
+/// an account that several manifests name is better reached through one of these.
 #[derive(Debug)]
-pub struct Aws;
-impl Cloud for Aws {
-    async fn sweep(&self) -> Result<Sweep, Fault> {
-        Ok(Sweep::default())
+pub struct Aws {
+    iam: aws_sdk_iam::Client,
+    /// What a client with other credentials is made of.
+    base: aws_config::SdkConfig,
+    channel: Channel,
+    identity: Identity,
+    catalogue: Catalogue,
+}
+
+impl Aws {
+    /// Who the operator is here, as STS said at the start.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
-    async fn read(&self, _: &Read, _: &Mutex<Inventory>) -> Result<Finding, Fault> {
-        Ok(Finding::Absent)
+
+    fn act(&self, object: impl Into<String>, priority: Priority) -> Act<'_> {
+        Act { iam: &self.iam, channel: &self.channel, object: object.into(), priority }
     }
-    async fn execute(&self, _: &CloudAction, _: &Mutex<Inventory>) -> Result<Effect, Fault> {
-        Ok(Effect::Done)
-    }
-    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
-        Ok(BTreeMap::new())
-    }
-    async fn answers(&self, _: &NewKey) -> Result<bool, Fault> {
-        Ok(false)
+
+    fn act_on(&self, object: &ObjectId, priority: Priority) -> Act<'_> {
+        self.act(format!("{} \"{}\"", kind(object.kind), object.name), priority)
     }
 }
+
+/// What AWS calls the kinds of object.
+fn kind(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Group => "IAM group",
+        ObjectKind::Policy => "IAM policy",
+        ObjectKind::User => "IAM user",
+    }
+}
+
+impl Cloud for Aws {
+    async fn sweep(&self) -> Result<Sweep, Fault> {
+        sweep::sweep(&self.act("the account", Priority::Normal)).await
+    }
+
+    async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+        match what {
+            Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+        }
+    }
+
+    async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        let act = self.act_on(&action.object(), Priority::of(action));
+        match action {
+            CloudAction::CreateGroup(group) => groups::create(&act, group, inventory).await,
+            CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::CreateUser(user) => users::create(&act, user, inventory).await,
+            CloudAction::DeleteUser(name) => users::delete(&act, name).await,
+            CloudAction::SetTags { of, set, unset } => match of.kind {
+                ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
+                ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
+                ObjectKind::Group => groups::set_tags(&act),
+            },
+            CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
+            CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
+            CloudAction::SetDocument { policy, document } => {
+                policies::set_document(&act, policy, document, inventory).await
+            }
+            CloudAction::DeletePolicy(name) => policies::delete(&act, name, inventory).await,
+            CloudAction::AddMember { group, user } => groups::add_member(&act, group, user).await,
+            CloudAction::RemoveMember { group, user } => groups::remove_member(&act, group, user).await,
+            CloudAction::Attach { to, policy } => {
+                let partition = &self.identity.partition;
+                policies::attach(&act, to, policy, inventory, &self.catalogue, partition).await
+            }
+            CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
+            CloudAction::PutInline { of, name, document } => policies::put_inline(&act, of, name, document).await,
+            CloudAction::DeleteInline { of, name } => policies::delete_inline(&act, of, name).await,
+            CloudAction::CreateKey(user) => keys::create(&act, user).await,
+            CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
+            CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
+        }
+    }
+
+    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
+        let act = self.act("the account", Priority::Normal);
+        let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
+        Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
+    }
+
+    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
+        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,15 @@ impl World {
                 }
                 Ok(Effect::Done)
             }
+            CloudAction::PutInline { of, name, document } => {
+                let inline = match of.kind {
+                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
+                    ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
+                    ObjectKind::Policy => None,
+                };
+                inline.map(|inline| inline.insert(name.clone(), document.clone()));
+                Ok(Effect::Done)
+            }
             CloudAction::DeleteInline { of, name } => {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),

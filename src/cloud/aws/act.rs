@@ -1,0 +1,184 @@
+//! How a call goes out: it waits for its turn in the budget, is timed, counted and logged, and its refusal is classified.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+
+use super::refusal::{Refused, Voice, refused};
+use crate::cloud::budget::{Budget, Family, Priority};
+use crate::cloud::calls::{CallLabels, Calls};
+use crate::model::{Class, Effect, Fault};
+
+/// What all calls to one account share.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) account: String,
+    pub(super) voice: Voice,
+    pub(super) budget: Budget,
+    pub(super) calls: Arc<Calls>,
+}
+
+/// One act under way: through which client, on what, and how urgent it is.
+pub(super) struct Act<'a> {
+    pub(super) iam: &'a aws_sdk_iam::Client,
+    pub(super) channel: &'a Channel,
+    /// The object as people name it, such as `IAM user "acme.alice"`.
+    pub(super) object: String,
+    pub(super) priority: Priority,
+}
+
+/// One page of a list.
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) truncated: bool,
+    pub(super) marker: Option<String>,
+}
+
+impl Act<'_> {
+    /// Sends one call. `operation` is AWS's name of it.
+    pub(super) async fn send<T, E>(
+        &self,
+        operation: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
+    ) -> Result<T, Refused>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.channel.send(operation, &self.object, self.priority, request).await
+    }
+
+    /// Sends a call that takes something away: what is gone already is as good.
+    pub(super) async fn remove<T, E>(
+        &self,
+        operation: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
+    ) -> Result<Effect, Fault>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match self.send(operation, request).await {
+            Ok(_) => Ok(Effect::Done),
+            Err(refused) if refused.absent() => Ok(Effect::Done),
+            Err(refused) => Err(refused.fault),
+        }
+    }
+
+    /// Reads a list to its end: all pages or a refusal.
+    pub(super) async fn pages<T, F>(
+        &self,
+        operation: &'static str,
+        fetch: impl Fn(Option<String>) -> F,
+    ) -> Result<Vec<T>, Refused>
+    where
+        F: Future<Output = Result<Page<T>, Refused>>,
+    {
+        let mut all = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = fetch(marker.clone()).await?;
+            all.extend(page.items);
+            marker = match following(marker.as_deref(), page.truncated, page.marker) {
+                Ok(None) => return Ok(all),
+                Ok(next) => next,
+                Err(message) => return Err(Refused::odd(self.fault(Class::Transient, operation, message))),
+            };
+        }
+    }
+
+    /// A fault in this act that AWS's own answer does not word well enough.
+    pub(super) fn fault(&self, class: Class, operation: &str, message: impl Into<String>) -> Fault {
+        Fault::new(class, action_of(operation), &self.object, message)
+    }
+}
+
+impl Channel {
+    /// Sends one call to IAM or STS.
+    pub(super) async fn send<T, E>(
+        &self,
+        operation: &'static str,
+        object: &str,
+        priority: Priority,
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
+    ) -> Result<T, Refused>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let family = family_of(operation);
+        self.budget.acquire(family, priority).await;
+        let sent = Instant::now();
+        // On the heap: the client's futures are tens of kilobytes, and every act holds several.
+        let answer = Box::pin(request).await;
+        let took = sent.elapsed();
+        let answer = answer.map_err(|error| refused(&error, &action_of(operation), object, &self.voice));
+        let outcome = answer.as_ref().err().map_or("ok", Refused::outcome);
+        if answer.as_ref().is_err_and(|refused| refused.fault.class == Class::Throttled) {
+            self.budget.throttled(family);
+        }
+        let labels = CallLabels { account: self.account.clone(), service: service_of(operation), operation, outcome };
+        self.calls.count(&labels, took);
+        tracing::debug!(account = self.account, operation, object, outcome, seconds = took.as_secs_f64(), "called AWS");
+        answer
+    }
+}
+
+/// The marker of the page after this one. A list that says that it goes on and does not say where, or says the same
+/// again, is no list: the rest would be taken for deleted.
+pub(super) fn following(
+    previous: Option<&str>,
+    truncated: bool,
+    marker: Option<String>,
+) -> Result<Option<String>, &'static str> {
+    match marker.filter(|marker| !marker.is_empty()) {
+        Some(marker) if previous == Some(marker.as_str()) => Err("AWS's list goes round in a circle"),
+        Some(marker) => Ok(Some(marker)),
+        None if truncated => Err("AWS's list breaks off without saying where it goes on"),
+        None => Ok(None),
+    }
+}
+
+fn service_of(operation: &str) -> &'static str {
+    if operation == "GetCallerIdentity" { "sts" } else { "iam" }
+}
+
+fn action_of(operation: &str) -> String {
+    format!("{}:{operation}", service_of(operation))
+}
+
+fn family_of(operation: &str) -> Family {
+    if service_of(operation) == "sts" {
+        Family::Token
+    } else if operation.starts_with("Get") || operation.starts_with("List") {
+        Family::Read
+    } else {
+        Family::Write
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_list_ends_only_where_it_says_so() {
+        let marker = |text: &str| Some(text.to_owned());
+        assert_eq!(following(None, false, None), Ok(None));
+        assert_eq!(following(None, false, marker("")), Ok(None));
+        assert_eq!(following(None, true, marker("a")), Ok(marker("a")));
+        assert_eq!(following(Some("a"), false, marker("b")), Ok(marker("b")));
+        assert!(following(Some("a"), true, marker("a")).is_err());
+        assert!(following(None, true, None).is_err());
+        assert!(following(None, true, marker("")).is_err());
+    }
+
+    #[test]
+    fn calls_drink_from_the_right_bucket() {
+        assert_eq!(family_of("CreateUser"), Family::Write);
+        assert_eq!(family_of("ListUsers"), Family::Read);
+        assert_eq!(family_of("GetCallerIdentity"), Family::Token);
+        assert_eq!(action_of("GetCallerIdentity"), "sts:GetCallerIdentity");
+    }
+}

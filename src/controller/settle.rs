@@ -1,0 +1,127 @@
+//! Plan → read what the plan asks for → plan → apply, until nothing is left that could be done now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::apply::{Account, Applier, Gate, Outcome, Proof};
+use crate::cloud::Cloud;
+use crate::cluster::Cluster;
+use crate::model::{ClusterState, Fault, ObjectId, Read, Wanted};
+use crate::names::AccountName;
+use crate::plan::{Observed, Plan, Step, plan};
+
+/// Plans in a row within one pass: what one plan made possible the next one does (a namespace that can go once its
+/// manifests are gone).
+const ROUNDS: usize = 6;
+/// Readings in a row before one plan.
+const READINGS: usize = 3;
+
+/// What a pass did, and what is left.
+#[derive(Debug)]
+pub struct Settled {
+    /// Every step that was planned, with what became of it, in the order of the plans.
+    pub done: Vec<(Step, Outcome)>,
+    /// What still lies between what should be and what is; its steps were not tried, or failed.
+    pub left: Plan,
+    /// Readings that failed.
+    pub unread: Vec<(AccountName, Fault)>,
+}
+
+/// What a pass works with.
+pub struct Stage<'a, C, K> {
+    /// What should exist.
+    pub wanted: &'a Wanted,
+    /// The accounts that are ready.
+    pub accounts: &'a BTreeMap<AccountName, Arc<Account<C>>>,
+    /// The cluster's writer.
+    pub cluster: &'a K,
+    /// The cluster as it is now, our own writes included.
+    pub state: &'a (dyn Fn() -> ClusterState + Send + Sync),
+    /// How new keys are proved.
+    pub proof: Proof,
+    /// Whether the next write may be done.
+    pub gate: &'a (dyn Fn() -> Gate + Send + Sync),
+    /// The time by which keys have an age.
+    pub now: &'a (dyn Fn() -> Timestamp + Send + Sync),
+}
+
+/// Runs one pass.
+pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
+    let mut done: Vec<(Step, Outcome)> = Vec::new();
+    let mut unread = Vec::new();
+    for _ in 0..ROUNDS {
+        let state = (stage.state)();
+        let mut next = stage.plan(&state);
+        for _ in 0..READINGS {
+            if next.reads.is_empty() || !unread.is_empty() {
+                break;
+            }
+            unread.extend(stage.read(&next).await);
+            next = stage.plan(&state);
+        }
+        if next.steps.is_empty() || (stage.gate)() != Gate::Open {
+            return Settled { done, left: next, unread };
+        }
+        let applier = Applier {
+            tenant: &stage.wanted.tenant,
+            accounts: stage.accounts,
+            cluster: stage.cluster,
+            state: &state,
+            proof: stage.proof,
+            gate: stage.gate,
+        };
+        let outcomes = applier.run(&next).await;
+        let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
+        done.extend(next.steps.into_iter().zip(outcomes));
+        if !complete {
+            break;
+        }
+    }
+    let left = stage.plan(&(stage.state)());
+    Settled { done, left, unread }
+}
+
+impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
+    /// The plan for what is known now. Inventories are locked only while it is made.
+    #[must_use]
+    pub fn plan(&self, state: &ClusterState) -> Plan {
+        // Two CloudAccounts may share one inventory: each is locked once.
+        let mut guards = Vec::new();
+        let mut index: BTreeMap<&AccountName, usize> = BTreeMap::new();
+        let mut by_inventory: BTreeMap<usize, usize> = BTreeMap::new();
+        for (name, account) in self.accounts {
+            let key = Arc::as_ptr(&account.inventory) as usize;
+            let at = *by_inventory.entry(key).or_insert_with(|| {
+                guards.push(account.inventory.lock());
+                guards.len() - 1
+            });
+            index.insert(name, at);
+        }
+        let accounts = index.into_iter().filter(|(_, at)| guards[*at].swept);
+        let accounts = accounts.map(|(name, at)| (name.clone(), &*guards[at])).collect();
+        plan(self.wanted, &Observed { accounts, cluster: state, now: (self.now)() })
+    }
+
+    async fn read(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
+        let mut faults = Vec::new();
+        for (name, reads) in &plan.reads {
+            let Some(account) = self.accounts.get(name) else { continue };
+            for read in reads {
+                let object = match read {
+                    Read::Keys(user) => ObjectId::user(user),
+                    Read::Object(object) | Read::Mark(object) => object.clone(),
+                };
+                match account.cloud.read(read, &account.inventory).await {
+                    Ok(finding) => account.inventory.lock().learn(&object, finding),
+                    Err(fault) => faults.push((name.clone(), fault)),
+                }
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests;

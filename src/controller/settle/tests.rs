@@ -1,0 +1,302 @@
+//! The engine against a cloud and a cluster in memory: random tenants, a crash or a lost answer at every write, and what
+//! must hold afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::CloudAccount;
+use crate::cloud::memory::{At, Disturbance, MemoryCloud};
+use crate::cluster::memory::{MemoryCluster, Script};
+use crate::desired::{AccountFacts, Context, Manifests, compile};
+use crate::model::{Class, Inventory};
+use crate::names::{ClusterId, TenantName};
+use kube::ResourceExt;
+
+const ACCOUNT: &str = "123456789012";
+
+fn object<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: Value) -> Arc<K> {
+    let mut metadata = json!({"name": name, "uid": format!("uid-{kind}-{name}")});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    let value = json!({"apiVersion": "tenantry.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
+    Arc::new(serde_json::from_value(value).unwrap())
+}
+
+/// What a random tenant has.
+#[derive(Clone, Debug)]
+struct Shape {
+    /// Each role: whether everyone has it, and which statement it makes.
+    roles: Vec<(bool, u8)>,
+    /// Each user: which roles it has, and whether it has a key.
+    users: Vec<(BTreeSet<usize>, bool)>,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let roles = prop::collection::vec((any::<bool>(), 0..3u8), 0..3);
+    let users = prop::collection::vec((prop::collection::btree_set(0..3usize, 0..3), any::<bool>()), 0..3);
+    (roles, users).prop_map(|(roles, users)| Shape { roles, users })
+}
+
+fn manifests(shape: &Shape) -> Manifests {
+    let tenant = object("Tenant", None, "acme", json!({"accounts": [{"name": "aws"}]}));
+    let roles = shape.roles.iter().enumerate().map(|(index, (default, version))| {
+        let statement = json!({"effect": "Allow", "actions": ["s3:GetObject"], "resources": [format!("arn:aws:s3:::bucket-{version}/$(tenant)/*")]});
+        let spec = json!({"tenant": "acme", "default": default, "aws": {"statements": [statement]}});
+        object("TenantRole", Some("acme"), &format!("role-{index}"), spec)
+    });
+    let users = shape.users.iter().enumerate().map(|(index, (roles, key))| {
+        let roles: Vec<String> =
+            roles.iter().filter(|role| **role < shape.roles.len()).map(|role| format!("role-{role}")).collect();
+        let mut spec = json!({"tenant": "acme", "roles": roles});
+        if *key {
+            spec["accessKey"] = json!({});
+        }
+        object("TenantUser", Some("acme"), &format!("user-{index}"), spec)
+    });
+    Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks: Vec::new() }
+}
+
+/// The same manifests, all being deleted.
+fn going(mut manifests: Manifests) -> Manifests {
+    let now = Some(Time(Timestamp::UNIX_EPOCH));
+    let mark = |meta: &mut k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        meta.deletion_timestamp = now.clone();
+    };
+    manifests.tenant = manifests.tenant.map(|it| {
+        let mut it = Arc::unwrap_or_clone(it);
+        mark(&mut it.metadata);
+        Arc::new(it)
+    });
+    for role in &mut manifests.roles {
+        mark(&mut Arc::make_mut(role).metadata);
+    }
+    for user in &mut manifests.users {
+        mark(&mut Arc::make_mut(user).metadata);
+    }
+    manifests
+}
+
+/// What manifests are deleted between two shapes stay, marked, until nothing of theirs is left.
+fn edited(before: &Manifests, after: Manifests) -> Manifests {
+    let mut after = after;
+    let gone = going(before.clone());
+    for role in gone.roles {
+        if !after.roles.iter().any(|it| it.name_any() == role.name_any()) {
+            after.roles.push(role);
+        }
+    }
+    for user in gone.users {
+        if !after.users.iter().any(|it| it.name_any() == user.name_any()) {
+            after.users.push(user);
+        }
+    }
+    after
+}
+
+/// A cloud, a cluster, and an operator that can die.
+struct Simulation {
+    cloud: MemoryCloud,
+    cluster: MemoryCluster,
+    inventory: Arc<Mutex<Inventory>>,
+}
+
+impl Simulation {
+    fn new() -> Self {
+        let cluster = ClusterId::new("c1");
+        Self {
+            cloud: MemoryCloud::new(cluster.clone(), ACCOUNT),
+            cluster: MemoryCluster::default(),
+            inventory: Arc::new(Mutex::new(Inventory::new(cluster, ACCOUNT, "aws"))),
+        }
+    }
+
+    fn context(&self) -> Context {
+        let spec = json!({"aws": {"region": "eu-west-1"}});
+        let manifest: Arc<CloudAccount> = object("CloudAccount", None, "aws", spec);
+        let facts = AccountFacts { manifest, id: Some(ACCOUNT.to_owned()), partition: "aws".to_owned(), trouble: None };
+        Context {
+            cluster: ClusterId::new("c1"),
+            accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
+            operator_namespace: "tenantry-system".to_owned(),
+            operator_account: "tenantry".to_owned(),
+            now: self.now(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.cloud.with(|world| world.now)
+    }
+
+    /// A new process: it knows nothing until it has read the account.
+    async fn start(&mut self) {
+        self.cloud.restart();
+        self.cluster.restart();
+        self.inventory = Arc::new(Mutex::new(Inventory::new(ClusterId::new("c1"), ACCOUNT, "aws")));
+        self.sweep().await;
+    }
+
+    async fn sweep(&self) {
+        let started = std::time::Instant::now();
+        if let Ok(sweep) = self.cloud.sweep().await {
+            self.inventory.lock().absorb(sweep, started);
+        }
+    }
+
+    async fn pass(&self, manifests: &Manifests) -> Settled {
+        let tenant = TenantName::new("acme");
+        let wanted = compile(&tenant, manifests, &self.context());
+        let account = Account { cloud: self.cloud.clone(), inventory: self.inventory.clone() };
+        let named = BTreeSet::from(["acme".to_owned()]);
+        settle(&Stage {
+            wanted: &wanted,
+            accounts: &BTreeMap::from([(AccountName::new("aws"), Arc::new(account))]),
+            cluster: &self.cluster,
+            state: &|| self.cluster.state(&tenant, &named),
+            proof: Proof { answers: 1, pause: std::time::Duration::ZERO, tries: 1 },
+            gate: &|| Gate::Open,
+            now: &|| self.now(),
+        })
+        .await
+    }
+
+    /// Passes until nothing is left, starting again after each death. Returns how many passes it took.
+    async fn converge(&mut self, manifests: &Manifests) -> usize {
+        for count in 1..=12 {
+            let settled = self.pass(manifests).await;
+            if self.cloud.crashed() || self.cluster.crashed() {
+                self.start().await;
+                continue;
+            }
+            let surprised = settled.done.iter().any(|(_, outcome)| *outcome != Outcome::Done);
+            if settled.left.steps.is_empty() && settled.left.reads.is_empty() && !surprised {
+                return count;
+            }
+        }
+        let left = self.pass(manifests).await;
+        panic!("did not converge: {:#?}", left.left);
+    }
+
+    /// What users and the cloud would notice if it were wrong.
+    fn assert_right(&self, shape: &Shape) {
+        let violations = self.cloud.violations();
+        assert!(violations.is_empty(), "{violations:?}");
+        let named = BTreeSet::from(["acme".to_owned()]);
+        let state = self.cluster.state(&TenantName::new("acme"), &named);
+        self.cloud.with(|world| {
+            assert_eq!(world.users.len(), shape.users.len(), "users");
+            assert_eq!(world.policies.len(), shape.roles.len(), "policies");
+            assert_eq!(world.groups.len(), 1, "groups");
+        });
+        let keys: usize = shape.users.iter().filter(|(_, key)| *key).count();
+        assert_eq!(state.secrets.len(), keys, "Secrets");
+        for (at, secret) in &state.secrets {
+            let half = self.cluster.secret_half(at).unwrap();
+            let id = secret.key_id.clone().unwrap();
+            self.cloud.with(|world| assert_eq!(world.secrets.get(&id), Some(&half), "the key in {at:?} works"));
+        }
+        self.cloud.with(|world| {
+            let all = world.users.values().map(|user| user.keys.as_ref().map_or(0, Vec::len)).sum::<usize>();
+            assert_eq!(all, keys, "no key beside those in Secrets");
+        });
+    }
+
+    fn assert_empty(&self) {
+        self.cloud.with(|world| {
+            assert!(world.users.is_empty() && world.groups.is_empty() && world.policies.is_empty(), "{world:#?}");
+        });
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+}
+
+/// Makes `before`, edits it to `after`, deletes everything; at the given write of the cloud or the cluster something
+/// goes wrong. Returns how many writes each saw.
+async fn story(before: &Shape, after: &Shape, trouble: Option<Trouble>) -> (u64, u64) {
+    let mut simulation = Simulation::new();
+    simulation.start().await;
+    match trouble {
+        Some(Trouble::Cloud(write, how)) => simulation.cloud.disturb(At::Write(write), how),
+        Some(Trouble::Cluster(call, ref what)) => simulation.cluster.at_call(call, what.clone()),
+        None => {}
+    }
+    let first = manifests(before);
+    simulation.converge(&first).await;
+    simulation.assert_right(before);
+    let second = edited(&first, manifests(after));
+    simulation.converge(&second).await;
+    simulation.assert_right(after);
+    let idle = simulation.cloud.calls();
+    let quiet = simulation.pass(&second).await;
+    assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
+    assert_eq!(simulation.cloud.calls(), idle, "a pass with nothing to do makes no call");
+    simulation.converge(&going(manifests(after))).await;
+    simulation.assert_empty();
+    (simulation.cloud.writes(), simulation.cluster.calls())
+}
+
+#[derive(Clone, Debug)]
+enum Trouble {
+    Cloud(u64, Disturbance),
+    Cluster(u64, Script),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work, with no orphan and
+    /// no second key.
+    #[test]
+    fn every_crash_and_every_lost_answer_converges(before in shape(), after in shape()) {
+        let (cloud, cluster) = run(story(&before, &after, None));
+        for write in 1..=cloud {
+            for how in [
+                Disturbance::CrashBefore,
+                Disturbance::CrashAfter,
+                Disturbance::LoseAnswer,
+                Disturbance::Fail(Class::Throttled),
+            ] {
+                run(story(&before, &after, Some(Trouble::Cloud(write, how))));
+            }
+        }
+        for call in 0..cluster {
+            for what in [Script::CrashBefore, Script::CrashAfter, Script::LostAnswer] {
+                run(story(&before, &after, Some(Trouble::Cluster(call, what))));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_people_change_by_hand_is_put_right() {
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![(BTreeSet::from([1]), true)] };
+    run(async {
+        let mut simulation = Simulation::new();
+        simulation.start().await;
+        let manifests = manifests(&shape);
+        simulation.converge(&manifests).await;
+        tokio::time::advance(std::time::Duration::from_secs(300)).await;
+        simulation.cloud.with(|world| {
+            let user = world.users.values_mut().next().unwrap();
+            user.groups.clear();
+            user.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+        });
+        // A new process trusts nothing that it did not read.
+        simulation.start().await;
+        simulation.converge(&manifests).await;
+        simulation.assert_right(&shape);
+        simulation.cloud.with(|world| {
+            let user = world.users.values().next().unwrap();
+            assert_eq!(user.groups.len(), 1);
+            assert!(!user.attached.iter().any(|arn| arn.ends_with("AdministratorAccess")));
+        });
+    });
+}

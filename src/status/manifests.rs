@@ -1,0 +1,204 @@
+//! The status of each kind, from what is wanted, what is there and what stands against it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::conditions::{mark_drifted, set_verdict};
+use super::verdict::{Report, Verdict};
+use crate::api::{
+    AccessKeyState, AccessKeyStatus, ObservedStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantRole,
+    TenantRoleStatus, TenantStatus, TenantUser, TenantUserStatus, Usage, UserAccountStatus, annotations,
+};
+use crate::desired::{Manifests, manifest_ref};
+use crate::model::Inventory;
+use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
+
+/// Echoes a forced reconcile and writes the verdict.
+fn finish<S: ObservedStatus, K: ResourceExt>(status: &mut S, object: &K, verdict: &Verdict, now: Timestamp) {
+    let asked = [annotations::RECONCILE, annotations::FLUX_RECONCILE];
+    let asked = asked.iter().filter_map(|key| object.annotations().get(*key)).next_back();
+    status.set_last_handled_reconcile_at(asked.cloned());
+    set_verdict(status, verdict, object.meta().generation.unwrap_or_default(), now);
+}
+
+/// The next status of the Tenant.
+#[must_use]
+pub fn tenant_status(
+    report: &Report<'_>,
+    tenant: &Tenant,
+    manifests: &Manifests,
+    troubled: &[(ManifestRef, Verdict)],
+    now: Timestamp,
+) -> TenantStatus {
+    let mut status = tenant.status.clone().unwrap_or_default();
+    let subject = report.wanted.tenant_ref();
+    let verdict = report.verdict(&subject, &well(troubled));
+    let living = |deleting: bool| !deleting;
+    status.accounts = tenant
+        .spec
+        .accounts
+        .iter()
+        .map(|account| {
+            let name = AccountName::new(&account.name);
+            let view = report.accounts.get(&name);
+            let inventory = view.and_then(|view| view.inventory);
+            let wanted = report.wanted.accounts.get(&name);
+            let group = wanted.and_then(|wanted| wanted.groups.keys().next());
+            let tally = report.tally(&subject, Some(&name));
+            TenantAccountStatus {
+                name: account.name.clone(),
+                account_id: view.and_then(|view| view.id).map(str::to_owned),
+                group: group.filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name))).map(CloudName::to_string),
+                workspace_id: None,
+                ready: inventory.is_some() && tally.is_clear(),
+                message: tally.words(),
+            }
+        })
+        .collect();
+    let names: Vec<&str> = tenant.spec.accounts.iter().map(|account| account.name.as_str()).collect();
+    status.account_names = (!names.is_empty()).then(|| names.join(","));
+    status.namespaces = tenant.namespace_names();
+    status.namespace_names = Some(status.namespaces.join(","));
+    let users = manifests.users.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some()));
+    let keys = users.clone().filter(|it| it.spec.access_key.is_some()).count();
+    status.users = Some(count(users.count()));
+    status.roles = Some(count(manifests.roles.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
+    status.notebooks =
+        Some(count(manifests.notebooks.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
+    let limits = tenant.spec.limits.clone().unwrap_or_default();
+    let used = [
+        ("accessKeys", count(keys), limits.access_keys),
+        ("notebooks", status.notebooks.unwrap_or_default(), limits.notebooks),
+        ("users", status.users.unwrap_or_default(), limits.users),
+    ];
+    status.limits = used
+        .into_iter()
+        .filter_map(|(name, used, limit)| Some(Usage { name: name.to_owned(), used: used.into(), limit: limit?.into() }))
+        .collect();
+    finish(&mut status, tenant, &verdict, now);
+    let orphans: Vec<String> = report.left.orphans.iter().map(|it| format!("{}: {} of {}", it.account, it.object, it.owner)).collect();
+    let drift = (!orphans.is_empty()).then(|| format!("no manifest wants: {}", orphans.join("; ")));
+    mark_drifted(&mut status, drift, tenant.metadata.generation.unwrap_or_default(), now);
+    status
+}
+
+/// What a Tenant says that is well itself: whom of its own it is not well with.
+fn well(troubled: &[(ManifestRef, Verdict)]) -> String {
+    let mut names: Vec<String> =
+        troubled.iter().map(|(manifest, verdict)| format!("{manifest} ({})", verdict.reason().as_str())).collect();
+    names.sort();
+    match names.len() {
+        0 => "everything is as the manifests say".to_owned(),
+        more @ 4.. => format!("not ready: {}; and {} more", names[..3].join(", "), more - 3),
+        _ => format!("not ready: {}", names.join(", ")),
+    }
+}
+
+/// The next status of a role.
+#[must_use]
+pub fn role_status(
+    report: &Report<'_>,
+    role: &TenantRole,
+    manifests: &Manifests,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> TenantRoleStatus {
+    let mut status = role.status.clone().unwrap_or_default();
+    let subject = manifest_ref(ManifestKind::TenantRole, role);
+    let name = role.name_any();
+    status.accounts = report
+        .wanted
+        .accounts
+        .iter()
+        .filter_map(|(account, wanted)| {
+            let mine = wanted.policies.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
+            let tally = report.tally(&subject, Some(account));
+            let inventory = report.accounts.get(account).and_then(|view| view.inventory);
+            if mine.is_none() && tally.is_clear() {
+                return None;
+            }
+            let policy = mine.and_then(|(name, _)| inventory?.policies.get(name)).map(|policy| policy.arn.clone());
+            let ready = tally.is_clear() && (mine.is_none() || policy.is_some());
+            Some(RoleAccountStatus { name: account.to_string(), policy, ready, message: tally.words() })
+        })
+        .collect();
+    let has = |user: &TenantUser| {
+        role.spec.default
+            || user.spec.roles.contains(&name)
+            || user.spec.temporary_roles.iter().any(|it| it.name == name)
+    };
+    status.users = Some(count(manifests.users.iter().filter(|user| has(user)).count()));
+    finish(&mut status, role, verdict, now);
+    status
+}
+
+/// The next status of a user.
+#[must_use]
+pub fn user_status(report: &Report<'_>, user: &TenantUser, verdict: &Verdict, now: Timestamp) -> TenantUserStatus {
+    let mut status = user.status.clone().unwrap_or_default();
+    let subject = manifest_ref(ManifestKind::TenantUser, user);
+    let mut accounts: Vec<UserAccountStatus> = Vec::new();
+    for (account, wanted) in &report.wanted.accounts {
+        let mine = wanted.users.iter().find_map(|(name, claims)| {
+            let claim = claims.iter().find(|claim| claim.owner == subject)?;
+            Some((name, claim))
+        });
+        let Some((cloud_name, claim)) = mine else { continue };
+        let tally = report.tally(&subject, Some(account));
+        let inventory = report.accounts.get(account).and_then(|view| view.inventory);
+        let seen = inventory.and_then(|inventory| ours(inventory, cloud_name, &subject));
+        let before = status.accounts.iter().find(|it| it.name == account.as_str());
+        let keys = match seen.and_then(|seen| seen.keys.as_ref()) {
+            Some(keys) => keys.iter().map(key_status).collect(),
+            // Not read since the start: what was said last time is the best that is known.
+            None => before.map(|before| before.access_keys.clone()).unwrap_or_default(),
+        };
+        accounts.push(UserAccountStatus {
+            name: account.to_string(),
+            user_name: Some(cloud_name.to_string()),
+            principal: seen.map(|seen| seen.arn.clone()),
+            secret_name: claim.key.as_ref().map(|wish| wish.secret.name.clone()),
+            access_keys: keys,
+            ready: seen.is_some() && tally.is_clear(),
+            message: tally.words(),
+        });
+    }
+    let keys = accounts.iter().flat_map(|account| &account.access_keys);
+    status.newest_key_at = keys.clone().filter_map(|key| key.created_at.clone()).max();
+    status.keys = Some(count(keys.count()));
+    status.accounts = accounts;
+    status.role_names = (!user.spec.roles.is_empty()).then(|| user.spec.roles.join(","));
+    finish(&mut status, user, verdict, now);
+    status
+}
+
+fn ours<'i>(inventory: &'i Inventory, name: &CloudName, owner: &ManifestRef) -> Option<&'i crate::model::User> {
+    let user = inventory.users.get(name)?;
+    user.mark().is_some_and(|mark| mark.is_of(owner)).then_some(user)
+}
+
+fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {
+    AccessKeyStatus {
+        id: key.id.clone(),
+        state: if key.active { AccessKeyState::Active } else { AccessKeyState::Inactive },
+        created_at: Some(Time(key.created)),
+    }
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// The status of a manifest of a kind that no code stands behind yet.
+#[must_use]
+pub fn unsupported_status<S: ObservedStatus + Clone + Default, K: ResourceExt>(
+    before: Option<&S>,
+    object: &K,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> S {
+    let mut status = before.cloned().unwrap_or_default();
+    finish(&mut status, object, verdict, now);
+    status
+}

@@ -1,0 +1,10 @@
+//! Outcome of steps → the next status of every manifest. Pure; transition times are kept, nothing in a status is a clock
+//! that moves by itself, so that an unchanged world writes nothing.
+
+mod conditions;
+mod manifests;
+mod verdict;
+
+pub use conditions::{mark_drifted, set_verdict};
+pub use manifests::{role_status, tenant_status, unsupported_status, user_status};
+pub use verdict::{AccountView, Report, Tally, Verdict};

@@ -1,0 +1,247 @@
+//! What one manifest's steps and refusals amount to: a reason, a message, and whether it goes on by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::api::Reason;
+use crate::apply::Outcome;
+use crate::model::{Class, Inventory, Life, Wanted};
+use crate::names::{AccountName, ManifestRef};
+use crate::plan::{Action, Plan, Step};
+
+/// Failed passes in a row after which Ready is no longer what it was.
+const PATIENCE: u32 = 3;
+/// How many messages one condition holds; the rest is counted.
+const MESSAGES_MAX: usize = 3;
+
+/// What a condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As the manifest says.
+    Ready(Reason, String),
+    /// Not there yet, and it goes on by itself.
+    Reconciling(Reason, String),
+    /// Somebody must act.
+    Stalled(Reason, String),
+    /// A passing fault: whatever Ready was, it still is.
+    Unchanged(Reason, String),
+    /// A fault that does not pass: it is not known whether Ready still holds.
+    Unknown(Reason, String),
+}
+
+impl Verdict {
+    /// Whether all is as the manifest says.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready(..))
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Ready(reason, _)
+            | Self::Reconciling(reason, _)
+            | Self::Stalled(reason, _)
+            | Self::Unchanged(reason, _)
+            | Self::Unknown(reason, _) => *reason,
+        }
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Ready(_, message)
+            | Self::Reconciling(_, message)
+            | Self::Stalled(_, message)
+            | Self::Unchanged(_, message)
+            | Self::Unknown(_, message) => message,
+        }
+    }
+}
+
+/// One account as the status tells of it.
+#[derive(Clone, Debug)]
+pub struct AccountView<'a> {
+    /// What is known of it; none before its first sweep.
+    pub inventory: Option<&'a Inventory>,
+    /// Its id.
+    pub id: Option<&'a str>,
+}
+
+/// Everything that statuses are made of.
+pub struct Report<'a> {
+    /// What should exist.
+    pub wanted: &'a Wanted,
+    /// What was done, and what became of it.
+    pub done: &'a [(Step, Outcome)],
+    /// What is left.
+    pub left: &'a Plan,
+    /// The accounts.
+    pub accounts: BTreeMap<AccountName, AccountView<'a>>,
+    /// Failed passes in a row, this one included.
+    pub failures: u32,
+    /// Manifests with the paused annotation.
+    pub paused: BTreeSet<ManifestRef>,
+    /// Why a manifest that is as it should be does nothing: suspended, expired.
+    pub still: BTreeMap<ManifestRef, Reason>,
+}
+
+/// What stands against a manifest, worst class first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    problems: BTreeMap<Class, BTreeSet<String>>,
+    pending: usize,
+}
+
+impl Tally {
+    fn add(&mut self, class: Class, message: String) {
+        self.problems.entry(class).or_default().insert(message);
+    }
+
+    /// Whether nothing stands against it and nothing is left to do.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.problems.is_empty() && self.pending == 0
+    }
+
+    /// The messages of the worst class, or that work is left.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        match self.worst() {
+            Some((_, message)) => Some(message),
+            None if self.pending > 0 => Some(format!("{} steps are left", self.pending)),
+            None => None,
+        }
+    }
+
+    fn worst(&self) -> Option<(Class, String)> {
+        const ORDER: [Class; 10] = [
+            Class::Invalid,
+            Class::NotAllowed,
+            Class::NotOwned,
+            Class::LimitExceeded,
+            Class::QuotaExceeded,
+            Class::AccessDenied,
+            Class::TenantNotFound,
+            Class::Waiting,
+            Class::Transient,
+            Class::Throttled,
+        ];
+        let class = ORDER.into_iter().find(|class| self.problems.contains_key(class))?;
+        let messages: Vec<&str> = self.problems.get(&class)?.iter().map(String::as_str).collect();
+        let mut text = messages.iter().take(MESSAGES_MAX).copied().collect::<Vec<_>>().join("; ");
+        if messages.len() > MESSAGES_MAX {
+            text.push_str(&format!("; and {} more", messages.len() - MESSAGES_MAX));
+        }
+        Some((class, text))
+    }
+}
+
+impl Report<'_> {
+    /// What stands against a manifest, in all accounts or in one.
+    #[must_use]
+    pub fn tally(&self, subject: &ManifestRef, account: Option<&AccountName>) -> Tally {
+        let mut tally = Tally::default();
+        let concerns = |of: Option<&AccountName>| account.is_none() || of == account;
+        let said = |of: Option<&AccountName>, message: &str| match of {
+            Some(of) if account.is_none() => format!("{of}: {message}"),
+            _ => message.to_owned(),
+        };
+        for refusal in &self.left.refusals {
+            if refusal.subject == *subject && concerns(refusal.account.as_ref()) {
+                tally.add(refusal.class, said(refusal.account.as_ref(), &refusal.message));
+            }
+        }
+        for step in self.left.steps.iter().filter(|step| step.subject == *subject) {
+            let of = account_of(&step.action);
+            if !concerns(of) {
+                continue;
+            }
+            let fault = self.done.iter().rev().find(|(done, _)| done.action == step.action);
+            match fault {
+                Some((_, Outcome::Failed(fault))) => {
+                    let message = format!("{} ({} of {})", fault.message, fault.action, fault.object);
+                    tally.add(fault.class, said(of, &message));
+                }
+                _ => tally.pending += 1,
+            }
+        }
+        // A key that was made and is not proved yet is no longer a step.
+        for (step, outcome) in self.done {
+            if let (Action::IssueKey { account: of, .. }, Outcome::Failed(fault)) = (&step.action, outcome)
+                && step.subject == *subject
+                && fault.class == Class::Waiting
+                && concerns(Some(of))
+            {
+                tally.add(fault.class, said(Some(of), &fault.message));
+            }
+        }
+        tally
+    }
+
+    /// What the manifest's Ready condition says.
+    #[must_use]
+    pub fn verdict(&self, subject: &ManifestRef, all_is_well: &str) -> Verdict {
+        let tally = self.tally(subject, None);
+        let life = self.wanted.manifests.get(subject);
+        let deleting = life.is_some_and(|life| life.deleting);
+        if deleting {
+            return deletion(&tally);
+        }
+        if self.paused.contains(subject) && self.wanted.life == Life::Alive {
+            let message = "nothing is made or changed while the annotation tenantry.dev/paused is \"true\"";
+            return Verdict::Ready(Reason::Paused, message.to_owned());
+        }
+        match tally.worst() {
+            Some((class, message)) => self.of_class(class, message),
+            None if tally.pending > 0 => {
+                Verdict::Reconciling(Reason::Waiting, format!("{} steps are left", tally.pending))
+            }
+            None => match self.still.get(subject) {
+                Some(reason) => Verdict::Ready(*reason, still_words(*reason).to_owned()),
+                None => Verdict::Ready(Reason::Provisioned, all_is_well.to_owned()),
+            },
+        }
+    }
+
+    fn of_class(&self, class: Class, message: String) -> Verdict {
+        match class {
+            Class::Invalid => Verdict::Stalled(Reason::Invalid, message),
+            Class::NotAllowed => Verdict::Stalled(Reason::NotAllowed, message),
+            Class::NotOwned => Verdict::Stalled(Reason::NotOwned, message),
+            Class::LimitExceeded => Verdict::Stalled(Reason::LimitExceeded, message),
+            Class::QuotaExceeded => Verdict::Stalled(Reason::QuotaExceeded, message),
+            Class::AccessDenied => Verdict::Stalled(Reason::AccessDenied, message),
+            Class::TenantNotFound => Verdict::Reconciling(Reason::TenantNotFound, message),
+            Class::Waiting => Verdict::Reconciling(Reason::Waiting, message),
+            Class::Throttled => Verdict::Unchanged(Reason::Throttled, message),
+            Class::Transient if self.failures >= PATIENCE => Verdict::Unknown(Reason::CloudError, message),
+            Class::Transient => Verdict::Unchanged(Reason::CloudError, message),
+        }
+    }
+}
+
+fn deletion(tally: &Tally) -> Verdict {
+    match tally.worst() {
+        Some((Class::Transient | Class::Throttled | Class::Waiting | Class::TenantNotFound, message)) => {
+            Verdict::Reconciling(Reason::Deleting, message)
+        }
+        Some((_, message)) => Verdict::Stalled(Reason::DeletionBlocked, message),
+        None => Verdict::Reconciling(Reason::Deleting, format!("{} steps are left", tally.pending)),
+    }
+}
+
+fn still_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Expired => "spec.expiresAt is over: keys are inactive and everything is denied; nothing was deleted",
+        _ => "suspended: keys are inactive and everything is denied; nothing was deleted",
+    }
+}
+
+pub(super) fn account_of(action: &Action) -> Option<&AccountName> {
+    match action {
+        Action::Cloud { account, .. } | Action::IssueKey { account, .. } => Some(account),
+        Action::Cluster(_) => None,
+    }
+}
