@@ -13,7 +13,8 @@ pub const VALUE_SETS: [&[&str]; 3] =
 /// Renders what asks for kinds that a bare cluster does not have.
 const ALWAYS: &str = "--set=metrics.serviceMonitor.renderMode=alwaysRender";
 
-fn helm(arguments: &[&str]) -> Output {
+/// Runs Helm in the project's directory.
+pub fn helm(arguments: &[&str]) -> Output {
     let mut helm = Command::new(tool("tools/bin/helm"));
     for (variable, name) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
         helm.env(variable, root().join("target/helm").join(name));

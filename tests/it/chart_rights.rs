@@ -1,21 +1,21 @@
 //! The Helm chart on a real API server: it installs, and everyone may do exactly what they should.
 
 use std::fs;
-use std::process::Command;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Client, Error};
+use tenantry::api::Tenant;
 use testbed::ControlPlane;
 use testbed::apply::apply;
-use testbed::layout::{root, tool};
+use testbed::layout::root;
 use tokio::sync::OnceCell;
 
-use crate::chart::VALUE_SETS;
+use crate::chart::{VALUE_SETS, helm};
 
 const OPERATOR: &str = "tenantry-system";
 /// Helm keeps a release in one Secret of at most 1 MiB: half of it is where we start to worry.
@@ -146,28 +146,31 @@ async fn make_tenant(cluster: &ControlPlane, tenant: &str) -> Client {
 async fn it_is_accepted_with_any_values_and_small_enough() {
     let cluster = ControlPlane::start().await;
     for set in VALUE_SETS {
-        cluster.install_chart(OPERATOR, set).await;
+        // Helm would go on with the values of the time before where none are given.
+        cluster.install_chart(OPERATOR, &[&["--reset-values"][..], set].concat()).await;
     }
     let releases: Api<Secret> = Api::namespaced(cluster.client(), OPERATOR);
     let size =
         |secret: &Secret| secret.data.iter().flat_map(|data| data.values()).map(|value| value.0.len()).sum::<usize>();
     let largest = releases.list(&ListParams::default()).await.unwrap().iter().map(size).max().unwrap();
     assert!(largest > 0 && largest < RELEASE_MAX, "a release takes {largest} bytes");
+}
 
-    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}}")
-        .await
-        .unwrap_err();
-    apply(&cluster.client(), "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}, spec: {}}")
-        .await
-        .unwrap();
+#[tokio::test]
+async fn tenants_outlive_the_release_and_the_next_one_takes_them_up() {
+    let cluster = ControlPlane::start().await;
     cluster.install_chart(OPERATOR, &[]).await;
-    let mut helm = Command::new(tool("tools/bin/helm"));
-    helm.args(["uninstall", "tenantry", "--namespace", OPERATOR, "--kubeconfig"]).arg(cluster.kubeconfig());
-    let output = helm.output().unwrap();
+    let tenant = "{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: kept}, spec: {}}";
+    apply(&cluster.client(), tenant).await.unwrap();
+    let kubeconfig = cluster.kubeconfig().display().to_string();
+    let output = helm(&["uninstall", "tenantry", "--namespace", OPERATOR, "--kubeconfig", &kubeconfig]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let crds: Api<CustomResourceDefinition> = Api::all(cluster.client());
-    assert!(crds.get_opt("tenants.tenantry.dev").await.unwrap().is_some(), "Tenants outlive the release");
+    let tenants: Api<Tenant> = Api::all(cluster.client());
+    tenants.get("kept").await.unwrap();
+    let roles: Api<ClusterRole> = Api::all(cluster.client());
+    assert!(roles.get_opt("tenantry-owner").await.unwrap().is_none(), "the rest is gone");
     cluster.install_chart(OPERATOR, &[]).await;
+    tenants.get("kept").await.unwrap();
 }
 
 #[tokio::test]
@@ -280,7 +283,7 @@ async fn the_operator_can_make_a_tenant_and_break_out_of_none() {
     for object in work.iter().rev() {
         testbed::apply::delete(&operator, object).await.unwrap();
     }
-    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(operator);
+    let namespaces: Api<Namespace> = Api::all(operator);
     refused(namespaces.delete("kube-node-lease", &DeleteParams::default()).await, "only namespaces of tenants");
     namespaces.delete("umbra", &DeleteParams::default()).await.unwrap();
 }

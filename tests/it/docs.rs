@@ -1,8 +1,10 @@
 //! The documentation: every reason of a condition is explained, and every link leads somewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tenantry::api::Reason;
 use testbed::layout::root;
 
@@ -38,6 +40,46 @@ fn every_link_to_a_file_leads_to_one() {
             }
         }
     }
+}
+
+/// What the operator calls and its documented policy withholds, on purpose.
+const WITHHELD: [&str; 2] = ["iam:DeleteUserPermissionsBoundary", "iam:PutGroupPolicy"];
+
+#[test]
+fn the_operators_documented_policy_allows_every_call_that_it_makes() {
+    let text = fs::read_to_string(root().join("docs/aws/operator-policy.json")).unwrap();
+    let policy: Value = serde_json::from_str(&text).unwrap();
+    let mut allowed = BTreeSet::new();
+    for statement in policy["Statement"].as_array().unwrap().iter().filter(|it| it["Effect"] == "Allow") {
+        let actions = &statement["Action"];
+        allowed.extend(
+            actions.as_array().into_iter().flatten().chain([actions]).filter_map(Value::as_str).map(str::to_owned),
+        );
+    }
+    assert!(allowed.iter().all(|action| !action.contains('*')), "actions are named one by one");
+    let mut called = BTreeSet::new();
+    for file in fs::read_dir(root().join("src/cloud/aws")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.file_name().unwrap() != "tests.rs" {
+            let text: String = fs::read_to_string(&file).unwrap().split_whitespace().collect();
+            let calls = text.split("iam.").skip(1).filter_map(|rest| rest.split_once("()")).map(|(call, _)| call);
+            called.extend(calls.filter(|call| call.chars().all(|c| c.is_ascii_lowercase() || c == '_')).map(action));
+        }
+    }
+    called.retain(|action| !WITHHELD.contains(&action.as_str()));
+    assert!(called.len() > 30, "{called:?}");
+    let missing: Vec<_> = called.difference(&allowed).collect();
+    assert!(missing.is_empty(), "docs/aws/operator-policy.json lacks {missing:?}");
+}
+
+/// `list_ssh_public_keys` is `iam:ListSSHPublicKeys`.
+fn action(call: &str) -> String {
+    let word = |word: &str| match word {
+        "ssh" => "SSH".to_owned(),
+        "mfa" => "MFA".to_owned(),
+        word => word[..1].to_uppercase() + &word[1..],
+    };
+    let name: String = call.split('_').map(word).collect();
+    format!("iam:{name}")
 }
 
 fn anchors(page: &Path) -> Vec<String> {
