@@ -24,15 +24,33 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
 
         let key = self.create(account, user).await?;
         let content = SecretContent::of_key(self.tenant, name, wish, &key);
-        if let Err(fault) = self.cluster.write_secret(&wish.secret, &content, seen).await {
-            // Nobody else ever saw its secret half, so the key goes at once. Where that fails the next plan does it.
-            let undo = CloudAction::DeleteKey { user: user.clone(), id: key.id.clone() };
-            if let Ok(effect) = account.cloud.execute(&undo, &account.inventory).await {
-                account.inventory.lock().record(&undo, &effect, Instant::now());
-            }
+        if let Err(fault) = self.cluster.write_secret(&wish.secret, &content, seen).await
+            && !self.was_written(account, user, wish, &key).await
+        {
             return Err(fault);
         }
         self.prove(account, user, &key).await
+    }
+
+    /// Whether the Secret holds the key although its write failed: an answer may be lost. Where it does not, nobody else
+    /// ever saw the secret half, and the key goes at once; where that cannot be known or done, the next plan reads the
+    /// keys and decides.
+    async fn was_written(&self, account: &Account<C>, user: &CloudName, wish: &KeyWish, key: &NewKey) -> bool {
+        match self.cluster.read_secret(&wish.secret).await {
+            Ok(Some(seen)) if seen.key_id.as_ref() == Some(&key.id) => return true,
+            Ok(_) => {
+                let undo = CloudAction::DeleteKey { user: user.clone(), id: key.id.clone() };
+                if let Ok(effect) = account.cloud.execute(&undo, &account.inventory).await {
+                    account.inventory.lock().record(&undo, &effect, Instant::now());
+                    return false;
+                }
+            }
+            Err(_) => {}
+        }
+        if let Some(user) = account.inventory.lock().users.get_mut(user) {
+            user.keys = None;
+        }
+        false
     }
 
     async fn create(&self, account: &Account<C>, user: &CloudName) -> Result<NewKey, Fault> {

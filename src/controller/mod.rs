@@ -1,5 +1,95 @@
 //! The two controllers, what wakes them and the pass that they run.
 
-mod settle;
+mod account;
+mod accounts;
+mod announce;
 
+mod pass;
+mod queue;
+mod settle;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::api::annotations;
+use crate::apply::Proof;
+use crate::cluster::{Events, Finalizers, KubeCluster, StatusWriter, World};
+use crate::lease::Leadership;
+use crate::names::{ClusterId, TenantName};
+
+pub use accounts::Accounts;
 pub use settle::{Settled, Stage, settle};
+pub use work::Load;
+
+/// What holds for the whole process.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The cluster's id.
+    pub cluster: ClusterId,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// The operator's ServiceAccount.
+    pub service_account: String,
+    /// How new keys are proved.
+    pub proof: Proof,
+    /// How many tenants are worked on side by side.
+    pub concurrency: usize,
+}
+
+/// What one tenant's passes remember between them; lost with the process without harm.
+#[derive(Clone, Debug, Default)]
+struct Memory {
+    /// Failed passes in a row.
+    failures: u32,
+    /// The value of the forced reconcile whose fresh reads were made.
+    forced: Option<String>,
+}
+
+/// The operator: everything that its controllers work with.
+pub struct Operator {
+    settings: Settings,
+    world: World,
+    cluster: KubeCluster,
+    finalizers: Finalizers,
+    status: StatusWriter,
+    events: Events,
+    accounts: Accounts,
+    leadership: Leadership,
+    memory: Mutex<BTreeMap<TenantName, Memory>>,
+    load: Arc<Load>,
+}
+
+impl Operator {
+    /// Puts the operator together; nothing happens before [`Operator::run`]. `instance` names this process in events.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        world: World,
+        accounts: Accounts,
+        leadership: Leadership,
+        load: Arc<Load>,
+        instance: &str,
+    ) -> Self {
+        Self {
+            cluster: world.cluster(),
+            finalizers: world.finalizers(),
+            status: world.status_writer(),
+            events: world.events(instance),
+            memory: Mutex::default(),
+            settings,
+            world,
+            accounts,
+            leadership,
+            load,
+        }
+    }
+}
+
+/// The value by which someone asks for a pass with fresh reads, if someone does.
+fn forced(annotations: &BTreeMap<String, String>) -> Option<String> {
+    let keys = [annotations::FLUX_RECONCILE, annotations::RECONCILE];
+    keys.iter().find_map(|key| annotations.get(*key)).cloned()
+}

@@ -93,6 +93,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
+        next_change: next_change(manifests, context.now),
     };
     match (&manifests.tenant, life) {
         (Some(tenant), Life::Alive) => {
@@ -143,13 +144,26 @@ fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
         let adopt = object.annotations().get(annotations::ADOPT).is_some_and(|value| value == "true");
         let deleting = object.meta().deletion_timestamp.is_some();
         let uid = object.uid().unwrap_or_default();
-        (manifest_ref(kind, object), ManifestLife { uid, deleting, adopt, held: false })
+        let paused = object.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true");
+        (manifest_ref(kind, object), ManifestLife { uid, deleting, adopt, paused, held: false })
     }
     let tenant = manifests.tenant.iter().map(|it| life(ManifestKind::Tenant, it.as_ref()));
     let roles = manifests.roles.iter().map(|it| life(ManifestKind::TenantRole, it.as_ref()));
     let users = manifests.users.iter().map(|it| life(ManifestKind::TenantUser, it.as_ref()));
     let notebooks = manifests.notebooks.iter().map(|it| life(ManifestKind::TenantNotebook, it.as_ref()));
-    tenant.chain(roles).chain(users).chain(notebooks).collect()
+    let mut lives: BTreeMap<ManifestRef, ManifestLife> = tenant.chain(roles).chain(users).chain(notebooks).collect();
+    // A paused Tenant pauses everything in it.
+    if lives.iter().any(|(manifest, life)| manifest.kind == ManifestKind::Tenant && life.paused) {
+        lives.values_mut().for_each(|life| life.paused = true);
+    }
+    lives
+}
+
+/// The first moment after now at which a user expires or has a role no longer.
+fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
+    let expiries = manifests.users.iter().filter_map(|user| user.spec.expires_at.as_ref());
+    let ends = manifests.users.iter().flat_map(|user| &user.spec.temporary_roles).map(|role| &role.until);
+    expiries.chain(ends).map(|time| time.0).filter(|time| *time > now).min()
 }
 
 impl Compiler<'_> {
@@ -228,6 +242,19 @@ impl Compiler<'_> {
         let uid = self.manifests.get(owner).map(|life| life.uid.clone()).unwrap_or_default();
         tags.insert(TAG_UID.to_owned(), uid);
         tags
+    }
+
+    /// Says on a role or user that some of its accounts cannot be used now; why is told once, on the CloudAccount.
+    fn wait_for_accounts(&mut self, subject: &ManifestRef, named: Option<&[String]>) {
+        for account in &self.tenant.spec.accounts {
+            let name = AccountName::new(&account.name);
+            let concerned = named.is_none_or(|named| named.contains(&account.name));
+            let unusable = self.context.accounts.get(&name).is_none_or(|facts| facts.id.is_none());
+            if concerned && unusable {
+                let message = format!("waits for CloudAccount {name}, which is not ready");
+                self.refuse(subject, Some(&name), Class::AccountNotReady, message);
+            }
+        }
     }
 
     /// The accounts of the tenant that something can be said about; the others are told once, on the Tenant.

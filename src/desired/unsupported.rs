@@ -20,7 +20,7 @@ impl Compiler<'_> {
                     if facts.manifest.spec.alibaba.is_some() {
                         self.unsupported(&tenant, Some(&name), "an Alibaba Cloud account");
                     } else if let Some(trouble) = facts.trouble.clone() {
-                        self.refuse(&tenant, Some(&name), Class::Waiting, trouble);
+                        self.refuse(&tenant, Some(&name), Class::AccountNotReady, trouble);
                     }
                 }
             }
@@ -44,6 +44,9 @@ impl Compiler<'_> {
     }
 
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
+        if role.spec.aws.is_some() {
+            self.wait_for_accounts(subject, None);
+        }
         if role.spec.alibaba.is_some() {
             self.unsupported(subject, None, "spec.alibaba");
         }
@@ -53,6 +56,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
+        self.wait_for_accounts(subject, user.spec.accounts.as_deref());
         if user.spec.console.is_some() {
             self.unsupported(subject, None, "spec.console");
         }

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Class {
     /// Something else must happen first; it will by itself.
     Waiting,
+    /// The account cannot be used now; its CloudAccount says why.
+    AccountNotReady,
     /// The Tenant that the manifest names does not exist, or is being deleted.
     TenantNotFound,
     /// The manifest's namespace may not name the tenant.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::action::{CloudAction, Effect};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, User};
-use crate::names::{CloudName, ClusterId, Mark, TenantName};
+use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TenantName};
 use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
@@ -125,6 +125,28 @@ impl Inventory {
     #[must_use]
     pub fn of_tenant(&self, tenant: &TenantName) -> Vec<ObjectId> {
         self.tenants_of_objects().into_iter().filter(|(_, owner)| owner == tenant).map(|(object, _)| object).collect()
+    }
+
+    /// Whether anything of the tenant carries the mark of that manifest.
+    #[must_use]
+    pub fn has_owned_by(&self, tenant: &TenantName, owner: &ManifestRef) -> bool {
+        self.of_tenant(tenant).iter().any(|object| self.mark(object).is_some_and(|mark| mark.is_of(owner)))
+    }
+
+    /// A copy of what is the tenant's, to be looked at without holding up anybody.
+    #[must_use]
+    pub fn part_of(&self, tenant: &TenantName) -> Self {
+        let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
+        part.swept = self.swept;
+        for object in self.of_tenant(tenant) {
+            let name = &object.name;
+            match object.kind {
+                ObjectKind::User => part.users.extend(self.users.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Group => part.groups.extend(self.groups.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Policy => part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone()))),
+            }
+        }
+        part
     }
 
     /// The tenants that have anything here.

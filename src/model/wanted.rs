@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::action::KeyWish;
@@ -31,6 +32,8 @@ pub struct ManifestLife {
     pub deleting: bool,
     /// Whether it may take over an object of the right name that carries no mark.
     pub adopt: bool,
+    /// Whether nothing is made or changed for it; deletion, suspension and expiry go on.
+    pub paused: bool,
     /// What it asks for is not known (it is not allowed, or its Tenant is gone): what it has stays as it is.
     pub held: bool,
 }
@@ -139,6 +142,8 @@ pub struct Wanted {
     pub cluster: WantedCluster,
     /// What is refused without looking at a cloud.
     pub refusals: Vec<Refusal>,
+    /// When the same manifests will mean something else: a user expires, a role's time is over.
+    pub next_change: Option<Timestamp>,
 }
 
 impl Wanted {

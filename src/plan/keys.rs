@@ -97,7 +97,8 @@ fn issue(
     let index = account.draft.steps.len();
     let action = Action::IssueKey { account: account.name.clone(), user: user.name.clone(), wish: wish.clone() };
     account.draft.step(owner, Rank::Change, action, Vec::new());
-    account.draft.steps[index].needs.extend(first);
+    let Some(step) = account.draft.steps.get_mut(index) else { return };
+    step.needs.extend(first);
     if !published {
         for key in left {
             let inactive = set_active(account, user, owner, &key.id, false, &[index]);
@@ -161,7 +162,9 @@ fn push(
 ) -> usize {
     let index = account.draft.steps.len();
     account.step(owner, rank, action, Vec::new());
-    account.draft.steps[index].needs.extend(needs);
+    if let Some(step) = account.draft.steps.get_mut(index) {
+        step.needs.extend(needs);
+    }
     index
 }
 

@@ -113,13 +113,24 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// Notes a step. For a paused manifest only what takes access away, and what its deletion needs.
     fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) {
+        let life = self.wanted.manifests.get(subject);
+        if life.is_some_and(|life| life.paused && !life.deleting) && !takes_access_away(&action) {
+            return;
+        }
         self.steps.push(Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail });
     }
 
     fn read(&mut self, account: &AccountName, read: Read) {
         self.reads.entry(account.clone()).or_default().insert(read);
     }
+}
+
+/// Suspension and expiry go on while everything else is paused.
+fn takes_access_away(action: &Action) -> bool {
+    let Action::Cloud { action, .. } = action else { return false };
+    matches!(action, CloudAction::PutInline { .. } | CloudAction::SetKeyActive { active: false, .. })
 }
 
 /// Compares what should be with what is.

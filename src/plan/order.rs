@@ -35,7 +35,7 @@ pub(super) fn sorted(tenant: &TenantName, mut steps: Vec<Step>) -> Vec<Step> {
             let awaited = awaits(tenant, &step.action);
             let before = awaited.iter().filter_map(|event| bringers.get(event)).flatten();
             let all = before.chain(&step.needs).copied();
-            all.filter(|before| *before != index).collect()
+            all.filter(|before| *before != index && *before < steps.len()).collect()
         })
         .collect();
 

@@ -81,8 +81,6 @@ pub struct Report<'a> {
     pub accounts: BTreeMap<AccountName, AccountView<'a>>,
     /// Failed passes in a row, this one included.
     pub failures: u32,
-    /// Manifests with the paused annotation.
-    pub paused: BTreeSet<ManifestRef>,
     /// Why a manifest that is as it should be does nothing: suspended, expired.
     pub still: BTreeMap<ManifestRef, Reason>,
 }
@@ -116,7 +114,7 @@ impl Tally {
     }
 
     fn worst(&self) -> Option<(Class, String)> {
-        const ORDER: [Class; 10] = [
+        const ORDER: [Class; 11] = [
             Class::Invalid,
             Class::NotAllowed,
             Class::NotOwned,
@@ -127,6 +125,7 @@ impl Tally {
             Class::Waiting,
             Class::Transient,
             Class::Throttled,
+            Class::AccountNotReady,
         ];
         let class = ORDER.into_iter().find(|class| self.problems.contains_key(class))?;
         let messages: Vec<&str> = self.problems.get(&class)?.iter().map(String::as_str).collect();
@@ -189,7 +188,7 @@ impl Report<'_> {
         if deleting {
             return deletion(&tally);
         }
-        if self.paused.contains(subject) && self.wanted.life == Life::Alive {
+        if life.is_some_and(|life| life.paused) && self.wanted.life == Life::Alive {
             let message = "nothing is made or changed while the annotation tenantry.dev/paused is \"true\"";
             return Verdict::Ready(Reason::Paused, message.to_owned());
         }
@@ -215,6 +214,7 @@ impl Report<'_> {
             Class::AccessDenied => Verdict::Stalled(Reason::AccessDenied, message),
             Class::TenantNotFound => Verdict::Reconciling(Reason::TenantNotFound, message),
             Class::Waiting => Verdict::Reconciling(Reason::Waiting, message),
+            Class::AccountNotReady => Verdict::Unchanged(Reason::Waiting, message),
             Class::Throttled => Verdict::Unchanged(Reason::Throttled, message),
             Class::Transient if self.failures >= PATIENCE => Verdict::Unknown(Reason::CloudError, message),
             Class::Transient => Verdict::Unchanged(Reason::CloudError, message),
@@ -224,7 +224,10 @@ impl Report<'_> {
 
 fn deletion(tally: &Tally) -> Verdict {
     match tally.worst() {
-        Some((Class::Transient | Class::Throttled | Class::Waiting | Class::TenantNotFound, message)) => {
+        Some((
+            Class::Transient | Class::Throttled | Class::Waiting | Class::TenantNotFound | Class::AccountNotReady,
+            message,
+        )) => {
             Verdict::Reconciling(Reason::Deleting, message)
         }
         Some((_, message)) => Verdict::Stalled(Reason::DeletionBlocked, message),

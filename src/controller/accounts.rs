@@ -1,0 +1,201 @@
+//! The cloud accounts that the operator can reach: clients by CloudAccount, inventories by account id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::CloudAccount;
+use crate::apply::Account;
+use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
+use crate::cloud::{AnyCloud, Calls, Rates};
+use crate::cluster::World;
+use crate::desired::AccountFacts;
+use crate::model::{Class, Fault, Inventory};
+use crate::names::{AccountName, CloudName, ClusterId, TenantName};
+
+/// What is known of one CloudAccount beside its manifest.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    /// The client, once it was made and the account is the one that is meant.
+    pub(super) account: Option<Arc<Account<AnyCloud>>>,
+    /// The account's id.
+    pub(super) id: Option<String>,
+    /// `aws`, …
+    pub(super) partition: String,
+    /// What the client was made from: the manifest's UID and generation, and the credentials' bytes by hash.
+    pub(super) made_from: Option<String>,
+    /// Why the account cannot be used now.
+    pub(super) trouble: Option<Fault>,
+    /// Failed tries in a row.
+    pub(super) failures: u32,
+    /// When each user's keys were last read.
+    pub(super) keys_read: BTreeMap<CloudName, Instant>,
+    /// Forced reconciles that were answered with fresh reads, by asker.
+    pub(super) swept_at: Option<Instant>,
+    /// When quotas were last read.
+    pub(super) quotas_at: Option<Instant>,
+}
+
+/// All accounts.
+#[derive(Debug)]
+pub struct Accounts {
+    cluster: ClusterId,
+    rates: Rates,
+    calls: Arc<Calls>,
+    entries: Mutex<BTreeMap<AccountName, Entry>>,
+    inventories: Mutex<BTreeMap<String, Arc<Mutex<Inventory>>>>,
+}
+
+impl Accounts {
+    /// No account yet.
+    #[must_use]
+    pub fn new(cluster: ClusterId, rates: Rates, calls: Arc<Calls>) -> Self {
+        Self { cluster, rates, calls, entries: Mutex::default(), inventories: Mutex::default() }
+    }
+
+    pub(super) fn entry(&self, name: &AccountName) -> Entry {
+        self.entries.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn update(&self, name: &AccountName, change: impl FnOnce(&mut Entry)) {
+        change(self.entries.lock().entry(name.clone()).or_default());
+    }
+
+    pub(super) fn forget(&self, name: &AccountName) {
+        self.entries.lock().remove(name);
+    }
+
+    /// The accounts that can be worked in.
+    #[must_use]
+    pub fn ready(&self) -> BTreeMap<AccountName, Arc<Account<AnyCloud>>> {
+        let entries = self.entries.lock();
+        let ready = entries.iter().filter(|(_, entry)| entry.id.is_some());
+        ready.filter_map(|(name, entry)| Some((name.clone(), entry.account.clone()?))).collect()
+    }
+
+    /// What a compilation must know of the CloudAccounts.
+    #[must_use]
+    pub fn facts(&self, manifests: &BTreeMap<AccountName, Arc<CloudAccount>>) -> BTreeMap<AccountName, AccountFacts> {
+        let facts = |(name, manifest): (&AccountName, &Arc<CloudAccount>)| {
+            let entry = self.entry(name);
+            let swept = entry.account.as_ref().is_some_and(|account| account.inventory.lock().swept);
+            let trouble = (!swept).then(|| match &entry.trouble {
+                Some(fault) => format!("CloudAccount {name} is not ready: {}", fault.message),
+                None => format!("CloudAccount {name} was not read yet"),
+            });
+            let id = entry.id.filter(|_| swept);
+            (name.clone(), AccountFacts { manifest: manifest.clone(), id, partition: entry.partition, trouble })
+        };
+        manifests.iter().map(facts).collect()
+    }
+
+    fn inventory(&self, id: &str, partition: &str) -> Arc<Mutex<Inventory>> {
+        let mut all = self.inventories.lock();
+        let new = || Arc::new(Mutex::new(Inventory::new(self.cluster.clone(), id, partition)));
+        all.entry(id.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// The tenants that have anything in an account.
+    #[must_use]
+    pub fn tenants_in(&self, name: &AccountName) -> BTreeSet<TenantName> {
+        let account = self.entry(name).account;
+        account.map(|account| account.inventory.lock().tenants()).unwrap_or_default()
+    }
+
+    /// Makes the client of a CloudAccount where there is none, or where what it was made from changed.
+    pub(super) async fn connect(
+        &self,
+        world: &World,
+        name: &AccountName,
+        manifest: &CloudAccount,
+    ) -> Result<Arc<Account<AnyCloud>>, Fault> {
+        let credentials = credentials(world, manifest).await?;
+        let made_from = fingerprint(manifest, &credentials);
+        let entry = self.entry(name);
+        if let Some(account) = entry.account.filter(|_| entry.made_from.as_ref() == Some(&made_from)) {
+            return Ok(account);
+        }
+        let Some(aws) = &manifest.spec.aws else {
+            return Err(Fault::new(Class::Invalid, "connect", name, "Alibaba Cloud accounts are not supported yet"));
+        };
+        let roles = aws.assume_roles.iter();
+        let settings = Settings {
+            region: aws.region.clone(),
+            endpoint_url: aws.endpoint_url.clone(),
+            credentials,
+            assume_roles: roles
+                .map(|role| AssumeRole { arn: role.role_arn.clone(), external_id: role.external_id.clone() })
+                .collect(),
+            rates: self.rates,
+        };
+        let cloud = Aws::connect(settings, self.calls.clone()).await?;
+        let identity = cloud.identity().clone();
+        if let Some(pinned) = manifest.spec.account_id.as_ref().filter(|pinned| **pinned != identity.account) {
+            self.update(name, |entry| *entry = Entry { failures: entry.failures, ..Entry::default() });
+            let message = format!(
+                "the credentials belong to account {}, and spec.accountId is {pinned}. Nothing is written. Correct one of the two.",
+                identity.account
+            );
+            return Err(Fault::new(Class::Invalid, "sts:GetCallerIdentity", name, message));
+        }
+        let inventory = self.inventory(&identity.account, &identity.partition);
+        let account = Arc::new(Account { cloud: AnyCloud::Aws(Box::new(cloud)), inventory });
+        self.update(name, |entry| {
+            *entry = Entry {
+                account: Some(account.clone()),
+                id: Some(identity.account),
+                partition: identity.partition,
+                made_from: Some(made_from),
+                failures: entry.failures,
+                ..Entry::default()
+            };
+        });
+        Ok(account)
+    }
+}
+
+/// The credentials that a CloudAccount names.
+async fn credentials(world: &World, manifest: &CloudAccount) -> Result<Credentials, Fault> {
+    let Some(secret) = manifest.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.as_ref()) else {
+        return Ok(Credentials::Chain);
+    };
+    let object = format!("Secret {secret}");
+    let Some(data) = world.credentials(secret).await? else {
+        let message = "there is no such Secret in the operator's own namespace. It is waited for.";
+        return Err(Fault::new(Class::Waiting, "get", object, message));
+    };
+    let text = |key: &str| -> Result<SecretString, Fault> {
+        data.get(key).cloned().ok_or_else(|| {
+            Fault::new(Class::Invalid, "get", object.clone(), format!("it has no key {key}. Add it."))
+        })
+    };
+    Ok(Credentials::Static {
+        id: text("AWS_ACCESS_KEY_ID")?.expose_secret().trim().to_owned(),
+        secret: SecretString::from(text("AWS_SECRET_ACCESS_KEY")?.expose_secret().trim().to_owned()),
+        token: data.get("AWS_SESSION_TOKEN").cloned(),
+    })
+}
+
+/// Tells whether a client must be made anew. Holds a hash of the credentials, never themselves.
+fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    if let Credentials::Static { id, secret, token } = credentials {
+        hash.update(id.as_bytes());
+        hash.update(secret.expose_secret().as_bytes());
+        hash.update(token.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default().as_bytes());
+    }
+    let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
+    let uid = manifest.metadata.uid.clone().unwrap_or_default();
+    format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
+}
+
+/// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.
+#[must_use]
+pub(super) fn backoff(failures: u32) -> Duration {
+    let cap = Duration::from_secs(300).min(Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(16)));
+    cap.mul_f64(rand::random_range(0.3..1.0))
+}

@@ -1,0 +1,376 @@
+//! One pass over one tenant, from manifests to statuses: the whole program in one function.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::accounts::backoff;
+use super::settle::{Settled, Stage, settle};
+use super::{Memory, Operator, forced};
+use crate::api::Reason;
+use crate::apply::{Account, Gate, Outcome};
+use crate::cloud::AnyCloud;
+use crate::cluster::{Snapshot, Watched};
+use crate::desired::{Context, Manifests, compile, manifest_ref};
+use crate::model::{Class, Inventory, Life, Wanted};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
+
+/// Even where nothing wakes it, a tenant is compared this often: keys age.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(600);
+
+/// What comes after a pass.
+pub(super) struct Next {
+    /// When the tenant is due again.
+    pub(super) again: Option<Duration>,
+    /// Accounts to look at: one that is being deleted may have become free.
+    pub(super) accounts: Vec<AccountName>,
+}
+
+impl Operator {
+    /// Compares what the manifests of `name` ask for with what is, puts it right and says so.
+    pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
+        self.world.watch_secrets(&self.world.namespaces_of_tenants());
+        let snapshot = self.world.snapshot(name);
+        let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new() };
+        if !snapshot.ready || !self.leadership.is_current() {
+            return soon;
+        }
+        let manifests = manifests_of(&snapshot);
+        if let Err(fault) = self.hold(&manifests).await {
+            tracing::warn!(tenant = %name, %fault, "finalizer not added");
+            return soon;
+        }
+        self.read_afresh(name, &manifests).await;
+
+        let facts = self.accounts.facts(&snapshot.accounts);
+        let context = Context {
+            cluster: self.settings.cluster.clone(),
+            accounts: facts,
+            operator_namespace: self.settings.namespace.clone(),
+            operator_account: self.settings.service_account.clone(),
+            now: Timestamp::now(),
+        };
+        let wanted = compile(name, &manifests, &context);
+        let accounts = self.accounts_of(name, &wanted);
+        let state = || {
+            let snapshot = self.world.snapshot(name);
+            let mut state = snapshot.cluster;
+            state.secrets_known = snapshot.secrets_known;
+            state
+        };
+        let gate = || match (self.leadership.is_current(), out_of_date.load(Ordering::Acquire)) {
+            (false, _) => Gate::NotLeader,
+            (true, true) => Gate::OutOfDate,
+            (true, false) => Gate::Open,
+        };
+        let settled = settle(&Stage {
+            wanted: &wanted,
+            accounts: &accounts,
+            cluster: &self.cluster,
+            state: &state,
+            proof: self.settings.proof,
+            gate: &gate,
+            now: &Timestamp::now,
+        })
+        .await;
+        if !self.leadership.is_current() {
+            return soon;
+        }
+        let failures = self.count_failures(name, &settled);
+        self.tell(&manifests, &wanted, &settled, &accounts, &context, failures).await;
+        let released = self.release(&manifests, &wanted, &settled, &accounts, &context).await;
+        let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
+        let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
+        Next { again, accounts: freed.map(|(name, _)| name.clone()).collect() }
+    }
+
+    /// Puts our finalizer on every manifest that counts, before anything is made for it.
+    async fn hold(&self, manifests: &Manifests) -> Result<(), crate::model::Fault> {
+        let Some(tenant) = &manifests.tenant else { return Ok(()) };
+        if tenant.metadata.deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        self.finalizers.add(tenant.as_ref()).await?;
+        let counts = |namespace: Option<String>, deleting: bool| {
+            !deleting && tenant.may_be_named_from(&namespace.unwrap_or_default())
+        };
+        for role in manifests.roles.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some())) {
+            self.finalizers.add(role.as_ref()).await?;
+        }
+        for user in manifests.users.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some())) {
+            self.finalizers.add(user.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking.
+    async fn read_afresh(&self, name: &TenantName, manifests: &Manifests) {
+        let mut asked: Vec<String> = Vec::new();
+        asked.extend(manifests.tenant.iter().filter_map(|it| forced(it.annotations())));
+        asked.extend(manifests.roles.iter().filter_map(|it| forced(it.annotations())));
+        asked.extend(manifests.users.iter().filter_map(|it| forced(it.annotations())));
+        if asked.is_empty() {
+            return;
+        }
+        let asked = asked.join("\n");
+        let known = self.memory.lock().get(name).and_then(|memory| memory.forced.clone());
+        let echoed = |value: Option<&String>, annotations| value.cloned() == forced(annotations);
+        let answered = manifests.tenant.iter().all(|it| {
+            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
+        }) && manifests.users.iter().all(|it| {
+            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
+        }) && manifests.roles.iter().all(|it| {
+            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
+        });
+        if answered || known.as_ref() == Some(&asked) {
+            return;
+        }
+        for (account_name, account) in self.accounts.ready() {
+            if let Err(fault) = self.sweep(&account_name, &account).await {
+                tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
+                return;
+            }
+            let mut inventory = account.inventory.lock();
+            let users = inventory.of_tenant(name);
+            for object in users {
+                if let Some(user) = inventory.users.get_mut(&object.name) {
+                    user.keys = None;
+                }
+            }
+        }
+        self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
+    }
+
+    /// The accounts of a pass: those that are wanted in and those that hold anything of the tenant.
+    fn accounts_of(&self, name: &TenantName, wanted: &Wanted) -> BTreeMap<AccountName, Arc<Account<AnyCloud>>> {
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
+        let all = first.into_iter().chain(rest.into_iter().filter(|(_, account)| !account.inventory.lock().of_tenant(name).is_empty()));
+        // Of several CloudAccounts that are one account, one is enough to see what is there.
+        all.filter(|(_, account)| seen.insert(Arc::as_ptr(&account.inventory) as usize)).collect()
+    }
+
+    fn count_failures(&self, name: &TenantName, settled: &Settled) -> u32 {
+        let failed = !settled.unread.is_empty()
+            || settled.done.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(fault) if fault.class == Class::Transient));
+        let mut memory = self.memory.lock();
+        let memory: &mut Memory = memory.entry(name.clone()).or_default();
+        memory.failures = if failed { memory.failures + 1 } else { 0 };
+        memory.failures
+    }
+
+    /// Writes what became of everything into the statuses, and tells of it in events.
+    async fn tell(
+        &self,
+        manifests: &Manifests,
+        wanted: &Wanted,
+        settled: &Settled,
+        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
+        context: &Context,
+        failures: u32,
+    ) {
+        let inventories: BTreeMap<AccountName, Inventory> = accounts
+            .iter()
+            .map(|(name, account)| (name.clone(), account.inventory.lock().part_of(&wanted.tenant)))
+            .collect();
+        let view = |(name, facts): (&AccountName, &crate::desired::AccountFacts)| {
+            let inventory = inventories.get(name);
+            (name.clone(), (inventory, facts.id.clone()))
+        };
+        let views: BTreeMap<AccountName, (Option<&Inventory>, Option<String>)> = context.accounts.iter().map(view).collect();
+        let report = Report {
+            wanted,
+            done: &settled.done,
+            left: &settled.left,
+            accounts: views
+                .iter()
+                .map(|(name, (inventory, id))| (name.clone(), AccountView { inventory: *inventory, id: id.as_deref() }))
+                .collect(),
+            failures,
+            still: still(manifests, context.now),
+        };
+        let now = context.now;
+        let mut troubled: Vec<(ManifestRef, Verdict)> = Vec::new();
+        for role in &manifests.roles {
+            let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
+            let verdict = report.verdict(&subject, "the role's policies are as it says");
+            let status = role_status(&report, role, manifests, &verdict, now);
+            self.write(role.as_ref(), &status, &subject, &verdict, settled).await;
+            troubled.push((subject, verdict));
+        }
+        for user in &manifests.users {
+            let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
+            let verdict = report.verdict(&subject, "the user is as it says in every account");
+            let status = user_status(&report, user, &verdict, now);
+            self.write(user.as_ref(), &status, &subject, &verdict, settled).await;
+            troubled.push((subject, verdict));
+        }
+        for notebook in &manifests.notebooks {
+            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
+            let verdict = report.verdict(&subject, "");
+            let status = unsupported_status(notebook.status.as_ref(), notebook.as_ref(), &verdict, now);
+            self.write(notebook.as_ref(), &status, &subject, &verdict, settled).await;
+            troubled.push((subject, verdict));
+        }
+        if let Some(tenant) = &manifests.tenant {
+            troubled.retain(|(_, verdict)| matches!(verdict, Verdict::Stalled(..) | Verdict::Unknown(..)));
+            let subject = wanted.tenant_ref();
+            let verdict = report.verdict(&subject, "");
+            let status = tenant_status(&report, tenant, manifests, &troubled, now);
+            self.write(tenant.as_ref(), &status, &subject, &verdict, settled).await;
+        }
+    }
+
+    async fn write<K: Watched>(
+        &self,
+        object: &K,
+        status: &<K as kube::core::object::HasStatus>::Status,
+        subject: &ManifestRef,
+        verdict: &Verdict,
+        settled: &Settled,
+    ) {
+        if let Err(fault) = self.status.write(object, status).await {
+            tracing::warn!(%subject, %fault, "status not written");
+        }
+        self.announce(object, subject, verdict, settled).await;
+    }
+
+    /// Takes our finalizer off what is being deleted and has nothing left. Returns whether all that could go is gone.
+    async fn release(
+        &self,
+        manifests: &Manifests,
+        wanted: &Wanted,
+        settled: &Settled,
+        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
+        context: &Context,
+    ) -> bool {
+        let mut all = true;
+        let named_by_tenant: Vec<AccountName> =
+            manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
+        let free = |subject: &ManifestRef, named: &[AccountName]| {
+            let unreadable = named.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let left = settled.left.steps.iter().any(|step| step.subject == *subject);
+            let marked = accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
+            !unreadable && !left && !marked
+        };
+        for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
+            let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
+            let told = user.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
+            let named: Vec<AccountName> = told.chain(user.spec.accounts.iter().flatten().map(AccountName::new)).collect();
+            all &= self.let_go(user.as_ref(), free(&subject, &named)).await;
+        }
+        for role in manifests.roles.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
+            let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
+            let told = role.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
+            let named: Vec<AccountName> = told.collect();
+            all &= self.let_go(role.as_ref(), free(&subject, &named)).await;
+        }
+        if let Some(tenant) = manifests.tenant.as_ref().filter(|_| wanted.life == Life::Deleting) {
+            let snapshot = self.world.snapshot(&wanted.tenant);
+            let own = |namespace: Option<String>| tenant.namespace_names().contains(&namespace.unwrap_or_default());
+            let inside = snapshot.users.iter().filter(|it| own(it.namespace())).count()
+                + snapshot.roles.iter().filter(|it| own(it.namespace())).count()
+                + snapshot.notebooks.iter().filter(|it| own(it.namespace())).count();
+            let ours = snapshot.cluster.namespaces.values().filter(|seen| {
+                seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str())
+            });
+            let marked = accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
+            let unreadable =
+                named_by_tenant.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let nothing_left = settled.left.steps.is_empty()
+                && snapshot.cluster.objects.is_empty()
+                && snapshot.cluster.secrets.is_empty();
+            let free = inside == 0 && ours.count() == 0 && !marked && !unreadable && nothing_left;
+            all &= self.let_go(tenant.as_ref(), free).await;
+        }
+        all
+    }
+
+    async fn let_go<K: Watched>(&self, object: &K, free: bool) -> bool {
+        if !free {
+            return false;
+        }
+        match self.finalizers.remove(object).await {
+            Ok(()) => true,
+            Err(fault) => {
+                tracing::warn!(%fault, "finalizer not removed");
+                false
+            }
+        }
+    }
+}
+
+fn accounts_known(context: &Context, name: &AccountName) -> bool {
+    context.accounts.get(name).is_some_and(|facts| facts.id.is_some())
+}
+
+fn manifests_of(snapshot: &Snapshot) -> Manifests {
+    Manifests {
+        tenant: snapshot.tenant.clone(),
+        roles: snapshot.roles.clone(),
+        users: snapshot.users.clone(),
+        notebooks: snapshot.notebooks.clone(),
+    }
+}
+
+/// Who does nothing for now although all is as it should be, and why.
+fn still(manifests: &Manifests, now: Timestamp) -> BTreeMap<ManifestRef, Reason> {
+    let suspended = manifests.tenant.as_ref().is_some_and(|it| it.spec.suspended);
+    let mut still = BTreeMap::new();
+    if let Some(tenant) = manifests.tenant.as_ref().filter(|_| suspended) {
+        still.insert(manifest_ref(ManifestKind::Tenant, tenant.as_ref()), Reason::Suspended);
+    }
+    for user in &manifests.users {
+        let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
+        if suspended || user.spec.suspended {
+            still.insert(subject, Reason::Suspended);
+        } else if user.spec.expires_at.as_ref().is_some_and(|time| time.0 <= now) {
+            still.insert(subject, Reason::Expired);
+        }
+    }
+    still
+}
+
+/// When the tenant is due again: what failed decides, by its class.
+fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_of_date: bool) -> Option<Duration> {
+    if out_of_date {
+        return Some(Duration::ZERO);
+    }
+    let mut due = AT_LEAST_EVERY;
+    for (_, outcome) in &settled.done {
+        if let Outcome::Failed(fault) = outcome {
+            due = due.min(match fault.class {
+                Class::Waiting | Class::AccountNotReady | Class::TenantNotFound => Duration::from_secs(15),
+                Class::AccessDenied => Duration::from_secs(300),
+                Class::NotOwned | Class::QuotaExceeded | Class::LimitExceeded => Duration::from_secs(600),
+                Class::Throttled => Duration::from_secs(1),
+                Class::Transient => backoff(failures),
+                Class::Invalid | Class::NotAllowed => AT_LEAST_EVERY,
+            });
+        }
+    }
+    if !settled.unread.is_empty() {
+        due = due.min(backoff(failures));
+    }
+    if settled.left.refusals.iter().any(|refusal| refusal.class == Class::Waiting) {
+        due = due.min(Duration::from_secs(15));
+    }
+    let untried = settled.left.steps.iter().any(|step| !settled.done.iter().any(|(done, _)| done.action == step.action));
+    if untried {
+        due = due.min(Duration::from_secs(1));
+    }
+    if !released && wanted.manifests.values().any(|life| life.deleting) {
+        due = due.min(Duration::from_secs(5));
+    }
+    if let Some(change) = wanted.next_change {
+        let wait = Timestamp::now().until(change).ok().and_then(|span| Duration::try_from(span).ok());
+        due = due.min(wait.unwrap_or_default() + Duration::from_millis(10));
+    }
+    (wanted.life != Life::Absent || !wanted.manifests.is_empty()).then_some(due)
+}

@@ -1,0 +1,145 @@
+//! The loop that hands out work: wakes and due times in, passes out, a bounded number side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Operator;
+use super::queue::Queue;
+use crate::cluster::Wake;
+use crate::names::{AccountName, TenantName};
+
+/// How long work that has begun may go on after the end was asked for.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// How busy the operator is, for its metrics.
+#[derive(Debug, Default)]
+pub struct Load {
+    queued: AtomicUsize,
+    running: AtomicUsize,
+}
+
+impl Load {
+    /// Tenants and accounts that wait for their turn, due or not.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Passes that run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Account(AccountName),
+    Tenant(TenantName),
+}
+
+/// What a piece of work asks for: who else is to be looked at now, and when it is due again itself.
+struct After {
+    key: Key,
+    wake: Vec<Key>,
+    again: Option<Duration>,
+}
+
+impl Operator {
+    /// Works until `stop`. Leadership must be held; each write checks that it still is.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let wakes = self.world.wakes();
+        let mut queue: Queue<Key> = Queue::default();
+        let mut running: JoinSet<After> = JoinSet::new();
+        let mut tenants_running = 0;
+        loop {
+            while let Some((key, flag)) = self.next(&mut queue, tenants_running) {
+                tenants_running += usize::from(matches!(key, Key::Tenant(_)));
+                running.spawn(self.clone().work(key, flag));
+            }
+            self.load.queued.store(queue.len(), Ordering::Relaxed);
+            self.load.running.store(running.len(), Ordering::Relaxed);
+            let full = tenants_running >= self.settings.concurrency;
+            let due = queue.next_due().filter(|at| !full || *at > Instant::now());
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            tokio::select! {
+                () = stop.cancelled() => break,
+                wake = wakes.next() => match wake {
+                    Wake::Tenant(tenant) => queue.wake(Key::Tenant(tenant)),
+                    Wake::Account(account) => self.wake_account(&mut queue, account),
+                    Wake::CredentialsSecret(secret) => {
+                        for account in self.accounts_with(&secret) {
+                            self.wake_account(&mut queue, account);
+                        }
+                    }
+                },
+                Some(done) = running.join_next() => match done {
+                    Ok(after) => {
+                        tenants_running -= usize::from(matches!(after.key, Key::Tenant(_)));
+                        queue.finish(&after.key);
+                        after.wake.into_iter().for_each(|key| queue.wake(key));
+                        if let Some(again) = after.again {
+                            queue.add(after.key, Instant::now() + again);
+                        }
+                    }
+                    // A panic is a bug; a process that starts again from what is there is safer than a tenant that is
+                    // never looked at again.
+                    Err(error) => {
+                        tracing::error!(%error, "a pass panicked");
+                        break;
+                    }
+                },
+                () = tokio::time::sleep_until(due) => {}
+            }
+        }
+        // What has begun may end: a key that was made is written.
+        let _ = tokio::time::timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
+    }
+
+    fn next(&self, queue: &mut Queue<Key>, tenants_running: usize) -> Option<(Key, Arc<AtomicBool>)> {
+        let (key, flag) = queue.take(Instant::now())?;
+        if matches!(key, Key::Tenant(_)) && tenants_running >= self.settings.concurrency {
+            queue.finish(&key);
+            queue.add(key, Instant::now());
+            return None;
+        }
+        Some((key, flag))
+    }
+
+    /// A changed CloudAccount is looked at first; the tenants follow, as what it says of itself may matter to them.
+    fn wake_account(&self, queue: &mut Queue<Key>, account: AccountName) {
+        for tenant in self.world.tenants_of_account(&account) {
+            queue.wake(Key::Tenant(tenant));
+        }
+        self.accounts.update(&account, |entry| entry.swept_at = None);
+        queue.wake(Key::Account(account));
+    }
+
+    fn accounts_with(&self, secret: &str) -> Vec<AccountName> {
+        let accounts = self.world.accounts();
+        let named = accounts.into_iter().filter(|(_, account)| {
+            account.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.as_deref()) == Some(secret)
+        });
+        named.map(|(name, _)| name).collect()
+    }
+
+    async fn work(self: Arc<Self>, key: Key, out_of_date: Arc<AtomicBool>) -> After {
+        match key {
+            Key::Account(name) => {
+                let (changed, again) = self.reconcile_account(&name).await;
+                let wake = changed.into_iter().map(Key::Tenant).collect();
+                After { key: Key::Account(name), wake, again }
+            }
+            Key::Tenant(name) => {
+                let next = self.pass(&name, &out_of_date).await;
+                let wake = next.accounts.into_iter().map(Key::Account).collect();
+                After { key: Key::Tenant(name), wake, again: next.again }
+            }
+        }
+    }
+}
