@@ -7,4 +7,5 @@ mod aws_account;
 mod chart;
 mod chart_rights;
 mod docs;
+mod examples;
 mod testbed_itself;
