@@ -1,8 +1,10 @@
 //! A cluster in memory with the API server's rules that matter to us, and with faults and crashes by call number.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#![allow(dead_code)]
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use super::{ANNOTATION_MADE_FOR, Cluster, SecretContent};
@@ -53,7 +55,7 @@ pub(crate) struct MemoryCluster {
 
 impl MemoryCluster {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// Lets `what` happen at the `call`-th call from the start, counted from 0.

@@ -2,17 +2,53 @@
 //! through [`Cluster`], passes read through [`World`].
 
 mod contract;
+mod events;
+mod faults;
+mod finalizer;
+mod kept;
+mod link;
+mod once;
 mod secrets;
 mod snapshot;
+mod status;
+mod store;
+mod table;
+mod wakes;
+mod watch;
+mod world;
+mod writer;
 
 #[cfg(test)]
 pub(crate) mod memory;
 
 pub use contract::Cluster;
+pub use events::{Events, Tone};
+pub use finalizer::{FINALIZER, Finalizers, has as has_finalizer};
+pub use kept::Manifest;
+pub use link::WriteCounts;
+pub use once::{cluster_id, missing_crds, read_once};
 pub use secrets::{ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, LABEL_ACCOUNT, LABEL_USER, SecretContent};
 pub use snapshot::Snapshot;
+pub use status::StatusWriter;
+pub use store::Watched;
+pub use wakes::{Wake, Wakes};
+pub use world::World;
+pub use writer::KubeCluster;
+
+use crate::model::KubeKind;
 
 /// The field manager of every write of ours.
 pub const FIELD_MANAGER: &str = "tenantry";
 /// The annotation of a namespace that we made; its value is the tenant. A namespace without it is never deleted.
 pub const ANNOTATION_MADE_FOR: &str = "tenantry.dev/made-for";
+
+/// The kinds that are watched by our label. Namespaces are watched all, by their metadata.
+const LABELLED_KINDS: [KubeKind; 7] = [
+    KubeKind::ClusterRole,
+    KubeKind::ClusterRoleBinding,
+    KubeKind::ResourceQuota,
+    KubeKind::LimitRange,
+    KubeKind::NetworkPolicy,
+    KubeKind::Role,
+    KubeKind::RoleBinding,
+];

@@ -24,7 +24,8 @@ pub struct Snapshot {
     /// Namespaces that the tenant names, that carry its label or that its manifests live in; objects and Secrets with
     /// its label.
     pub cluster: ClusterState,
-    /// The namespaces of which Secrets were listed. Of any other, a Secret that is not in `cluster` may yet exist.
+    /// Those of the namespaces above whose Secrets were listed. In any other, a Secret that is not in `cluster` may yet
+    /// exist.
     pub secrets_known: BTreeSet<String>,
     /// Whether every watch but those of Secrets was listed and none has lost its list since. While it is false, what is
     /// not here may yet exist: nothing may be deleted for not being wanted.

@@ -5,7 +5,9 @@ it drops permissions boundaries, deletes users that still have keys, never pages
 The modules here replace those parts of moto, each in its own room:
 
 - ``validation``   request parameters checked against the service's own model
-- ``identity``     IAM's writes: names, limits, quotas, conflicts, boundaries
+- ``limits``       the rules that IAM's writes share: names, ARNs, sizes, quotas, tags
+- ``users``        users, passwords and groups: boundaries, conflicts
+- ``permissions``  policies, roles and OIDC providers
 - ``reading``      IAM's reads: paging, account details, account summary
 - ``notebooks``    SageMaker's states, and operations that moto lacks
 - ``conditions``   the operators of a policy's Condition

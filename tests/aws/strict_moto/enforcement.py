@@ -7,12 +7,13 @@ import urllib.parse
 from datetime import datetime, timezone
 
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.core.exceptions import AccessDeniedError, JsonRESTError
+from moto.core.exceptions import AccessDeniedError, JsonRESTError, _RESTError
 from moto.iam import access_control
 from moto.iam.exceptions import NotFoundException
 from moto.s3 import models as s3_models
 from moto.sagemaker.models import sagemaker_backends
 from moto.sts.models import sts_backends
+from xmltodict import unparse
 
 from .evaluation import ALLOW, DENY, decide
 from .patching import wrap
@@ -52,6 +53,36 @@ def _(old, self, iam_request_cls, resource="*"):
     if "Authorization" not in self.headers and self._get_action() in UNSIGNED:
         return None
     return old(self, iam_request_cls, resource)
+
+
+@wrap(_RESTError, "__init__")
+def _(old, self, error_type, message, *args, **kwargs):
+    """moto nests errors as EC2 does, where SDKs for IAM and STS do not find their code."""
+    old(self, error_type, message, *args, **kwargs)
+    error = {"Type": "Sender", "Code": error_type, "Message": message}
+    self.description = unparse({"ErrorResponse": {"Error": error, "RequestId": ""}})
+
+
+def json_error(code, message):
+    """Errors of authentication come before moto turns them into the service's format."""
+    error = JsonRESTError(code, message)
+    error.code = 400
+    return error
+
+
+@wrap(access_control.IAMRequest, "_raise_invalid_access_key")
+def _(old, self, reason):
+    if self._service == "sagemaker":
+        raise json_error("UnrecognizedClientException", "The security token included in the request is invalid.")
+    old(self, reason)
+
+
+@wrap(access_control.IAMRequest, "_raise_signature_does_not_match")
+def _(old, self):
+    if self._service == "sagemaker":
+        message = "The request signature we calculated does not match the signature you provided."
+        raise json_error("InvalidSignatureException", message)
+    old(self)
 
 
 def document_of(policy):
@@ -303,9 +334,7 @@ def refuse(request, action, resource, why):
         request._raise_access_denied()
     message = f"User: {request._access_key.arn} is not authorized to perform: {action} on resource: {resource} {why}"
     if request._service == "sagemaker":
-        error = JsonRESTError("AccessDeniedException", message)
-        error.code = 400
-        raise error
+        raise json_error("AccessDeniedException", message)
     raise AccessDeniedError(request._access_key.arn, f"{action} on resource: {resource} {why}")
 
 

@@ -9,7 +9,7 @@ from moto.iam.models import AccountSummary, Policy, iam_backends
 from moto.iam.responses import IamResponse
 
 from . import quotas
-from .identity import AWS_POLICY, boundary_usage
+from .limits import AWS_POLICY, boundary_usage
 from .patching import add
 
 IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.update(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -114,8 +115,9 @@ impl Moto {
         self.process.usage()
     }
 
-    /// Empties the account and takes back faults, quotas, latency and enforcement.
+    /// Empties the account and takes back enforcement, faults, quotas, latency, the page's size, clock and counters.
     pub async fn reset(&self) {
+        self.enforce(false).await;
         self.post("/moto-api/reset", "").await;
         self.post("/ext/reset", "").await;
     }
@@ -145,6 +147,16 @@ impl Moto {
     /// When moto does not answer.
     pub async fn quotas(&self, quotas: &BTreeMap<String, u64>) {
         self.post("/ext/quotas", &serde_json::to_string(quotas).expect("quotas as JSON")).await;
+    }
+
+    /// No page of a list holds more than this, whatever was asked for.
+    pub async fn largest_page(&self, items: u32) {
+        self.post("/ext/page", &format!("{{\"items\": {items}}}")).await;
+    }
+
+    /// Conditions on time see a clock that is this far ahead.
+    pub async fn clock_ahead(&self, by: Duration) {
+        self.post("/ext/clock", &format!("{{\"ahead\": {}}}", by.as_secs())).await;
     }
 
     /// How often each operation was called since the last [`Moto::reset_calls`].

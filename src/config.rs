@@ -1,0 +1,117 @@
+//! Every flag of `tenantry run`, each also an environment variable. In a pod none is needed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::telemetry::LogFormat;
+
+/// How the operator runs. The cluster comes from `KUBECONFIG`, or from the pod that it runs in.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// The operator's own namespace: its Lease, and the Secrets with CloudAccounts' credentials.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "tenantry-system", value_name = "NAMESPACE")]
+    pub namespace: String,
+    /// The name of the operator's ServiceAccount, which is given Secrets in tenants' namespaces.
+    #[arg(long, env = "POD_SERVICE_ACCOUNT", default_value = "tenantry", value_name = "NAME")]
+    pub service_account: String,
+    /// This process's name in the Lease and in events [default: the host's name]
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// What tells this cluster's objects from another's in one cloud account: letters, digits and hyphens, at most 32
+    /// characters [default: the first eight hex digits of the kube-system namespace's UID]
+    #[arg(long, env = "CLUSTER_ID", value_name = "ID", value_parser = cluster_id)]
+    pub cluster_id: Option<String>,
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Cloud calls that change something, a second and an account.
+    #[arg(long, env = "WRITE_RATE", default_value_t = 5.0, value_name = "PER_SECOND", value_parser = rate)]
+    pub write_rate: f64,
+    /// Cloud calls that read, a second and an account.
+    #[arg(long, env = "READ_RATE", default_value_t = 10.0, value_name = "PER_SECOND", value_parser = rate)]
+    pub read_rate: f64,
+    /// Seconds between two proofs of a new key, which must answer three times; 0 only where keys work at once.
+    #[arg(long, env = "KEY_PROOF", default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    pub key_proof: Duration,
+    /// Tenants that are worked on at once.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "TENANTS", value_parser = concurrency)]
+    pub concurrency: usize,
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// What is logged, such as info or tenantry=debug [default: info]
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+impl RunArgs {
+    /// A name that no other process and no earlier life of this one has, for the Lease.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}_{:08x}", self.instance(), rand::random::<u32>())
+    }
+
+    /// This process as people know it: the pod's name, else the host's.
+    #[must_use]
+    pub fn instance(&self) -> String {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+        self.pod_name.clone().or_else(host).filter(|name| !name.is_empty()).unwrap_or_else(|| "tenantry".to_owned())
+    }
+}
+
+fn cluster_id(text: &str) -> Result<String, String> {
+    let fits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if fits { Ok(text.to_owned()) } else { Err("1 to 32 letters, digits and hyphens".to_owned()) }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("from 0.01 to 1000".to_owned()) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.0..=60.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("from 0 to 60".to_owned()) }
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    let tenants: usize = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (1..=64).contains(&tenants) { Ok(tenants) } else { Err("from 1 to 64".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        Cli::try_parse_from(std::iter::once("run").chain(args.iter().copied())).map(|cli| cli.run)
+    }
+
+    #[test]
+    fn no_flag_is_needed() {
+        let run = parse(&[]).unwrap();
+        assert_eq!((run.write_rate, run.read_rate, run.concurrency), (5.0, 10.0, 8));
+        assert_eq!(run.key_proof, Duration::from_secs(2));
+        assert_ne!(run.identity(), run.identity());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for args in [["--write-rate", "0"], ["--concurrency", "0"], ["--cluster-id", "a/b"], ["--key-proof", "-1"]] {
+            assert!(parse(&args).is_err(), "{args:?}");
+        }
+        assert_eq!(parse(&["--key-proof", "0"]).unwrap().key_proof, Duration::ZERO);
+    }
+}
