@@ -6,5 +6,9 @@
 mod admission;
 mod admission_policies;
 mod aws_account;
+mod chart;
+mod chart_rights;
+mod docs;
+mod examples;
 mod printed;
 mod testbed_itself;
