@@ -31,7 +31,7 @@ fn of<K: DeserializeOwned>(documents: &[Value], kind: &str, tenant: Option<&str>
         let named = it["spec"]["tenant"].as_str().or(it["metadata"]["name"].as_str());
         it["kind"] == kind && (tenant.is_none() || named == tenant)
     };
-    documents.iter().filter(belongs).map(|it| serde_json::from_value(it.clone()).unwrap()).collect()
+    documents.iter().filter(belongs).map(|it| Arc::new(serde_json::from_value(it.clone()).unwrap())).collect()
 }
 
 /// The plan of one tenant on the first day: namespaces of the files are there, the account is empty.
