@@ -19,6 +19,11 @@ async fn deletion_takes_what_people_added_by_hand() {
     iam.attach_user_policy().user_name(name).policy_arn(&dev.arn).send().await.unwrap();
     let text = document("s3:*").to_json();
     iam.put_user_policy().user_name(name).policy_name("by-hand").policy_document(&text).send().await.unwrap();
+    let device = iam.create_virtual_mfa_device().virtual_mfa_device_name("phone").send().await.unwrap();
+    let serial = device.virtual_mfa_device.unwrap().serial_number;
+    let enable = iam.enable_mfa_device().user_name(name).serial_number(&serial);
+    enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+    iam.upload_ssh_public_key().user_name(name).ssh_public_key_body("ssh-rsa AAAA").send().await.unwrap();
     iam.put_group_policy().group_name("acme").policy_name("by-hand").policy_document(&text).send().await.unwrap();
     iam.create_user().user_name("guest").send().await.unwrap();
     iam.add_user_to_group().user_name("guest").group_name("acme").send().await.unwrap();
@@ -28,6 +33,8 @@ async fn deletion_takes_what_people_added_by_hand() {
     account.done(CloudAction::DeleteUser(alice.name.clone())).await;
     account.done(CloudAction::DeleteGroup(group().name)).await;
     account.done(CloudAction::DeletePolicy(dev.name.clone())).await;
+    let devices = iam.list_virtual_mfa_devices().send().await.unwrap().virtual_mfa_devices;
+    assert!(devices.is_empty(), "{devices:?}");
     let left = account.swept().await;
     assert!(left.users.is_empty() && left.groups.is_empty() && left.policies.is_empty(), "{left:?}");
     assert_eq!(left.others.keys().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["guest"]);
