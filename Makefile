@@ -14,7 +14,7 @@ TOOLS := target/tools
 VENV := target/venv
 # A stamp's name carries the checksum of what it was made from, so that a change makes it again.
 checksum = $(shell cat $(1) | cksum | cut -d' ' -f1)
-CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*.go) tests/control-plane/go.mod tests/control-plane/go.sum
+CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*)
 CONTROL_PLANE := $(TOOLS)/.control-plane-$(call checksum,$(CONTROL_PLANE_SOURCES))
 PYTHON := $(VENV)/.requirements-$(call checksum,tests/aws/requirements.txt)
 HELM := $(TOOLS)/.helm-$(HELM_VERSION)
