@@ -140,7 +140,12 @@ async fn admission_policies_hold() {
     let control_plane = start().await;
     let admin = control_plane.client();
     let users = |namespace: &str| Api::<TenantUser>::namespaced(admin.clone(), namespace);
-    eventually("protection", || async { refusal(would_delete(users("acme"), "alice").await).is_some() }).await;
+    eventually("protection", || async {
+        refusal(would_delete(users("acme"), "alice").await).is_some()
+            && refusal(would_delete(Api::<Tenant>::all(admin.clone()), "acme").await).is_some()
+            && refusal(would_delete(Api::<Namespace>::all(admin.clone()), "acme").await).is_some()
+    })
+    .await;
     eventually("labels", || async {
         let mallory = control_plane.impersonate("mallory", &[]);
         refusal(would_label(&mallory, "free", json!({"tenantry.dev/tenant": "acme"})).await).is_some()
@@ -150,7 +155,13 @@ async fn admission_policies_hold() {
     what_is_protected_stays(&admin).await;
     let operator = control_plane.client_as("tenantry-system", "tenantry").await;
     eventually("the operator's reach", || async {
-        refusal(would_delete(Api::<ClusterRole>::all(operator.clone()), "view").await).is_some()
+        let namespaces: Api<Namespace> = Api::all(operator.clone());
+        let roles: Api<ClusterRole> = Api::all(operator.clone());
+        let quotas: Api<ResourceQuota> = Api::namespaced(operator.clone(), "free");
+        let quota = json!({"metadata": {"name": "x"}});
+        refusal(would_delete(namespaces, "free").await).is_some()
+            && refusal(would_delete(roles, "view").await).is_some()
+            && refusal(would_create(quotas, quota).await).is_some()
     })
     .await;
     the_operator_stays_in_its_namespaces(&operator, &admin).await;

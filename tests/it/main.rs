@@ -12,3 +12,4 @@ mod docs;
 mod examples;
 mod printed;
 mod testbed_itself;
+mod tenant;
