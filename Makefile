@@ -14,7 +14,7 @@ TOOLS := target/tools
 VENV := target/venv
 # A stamp's name carries the checksum of what it was made from, so that a change makes it again.
 checksum = $(shell cat $(1) | cksum | cut -d' ' -f1)
-CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*.go) tests/control-plane/go.mod tests/control-plane/go.sum
+CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*)
 CONTROL_PLANE := $(TOOLS)/.control-plane-$(call checksum,$(CONTROL_PLANE_SOURCES))
 PYTHON := $(VENV)/.requirements-$(call checksum,tests/aws/requirements.txt)
 HELM := $(TOOLS)/.helm-$(HELM_VERSION)
@@ -62,8 +62,9 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: crds
-crds: ## Generate crds/ from the types
+crds: ## Generate crds/ and the chart's copies from the types
 	cargo run --locked --quiet -- crds --dir crds
+	@rm -rf charts/tenantry/files/crds && cp -r crds charts/tenantry/files/crds
 
 .PHONY: crds-check
 crds-check:

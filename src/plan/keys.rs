@@ -207,8 +207,24 @@ pub(super) fn remove_unwanted_secrets(account: &mut Account<'_, '_, '_>, target:
             continue;
         }
         let subject = if life.is_some() { user } else { tenant.clone() };
+        // The Secret notes the key's id: it goes last, so that a crash between the two forgets no key.
+        let keys: Vec<usize> = account
+            .draft
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| {
+                step.subject == subject
+                    && matches!(&step.action, Action::Cloud { action: CloudAction::DeleteKey { .. }, .. })
+            })
+            .map(|(index, _)| index)
+            .collect();
         let uid = seen.uid;
+        let index = account.draft.steps.len();
         let action = Action::Cluster(ClusterAction::DeleteSecret { secret, uid });
         account.draft.step(&subject, Rank::Revoke, action, Vec::new());
+        if let Some(step) = account.draft.steps.get_mut(index) {
+            step.needs.extend(keys);
+        }
     }
 }

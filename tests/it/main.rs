@@ -3,6 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
+mod admission_policies;
 mod aws_account;
+mod chart;
+mod chart_rights;
 mod cluster;
+mod docs;
+mod examples;
+mod printed;
+mod tenant;
 mod testbed_itself;
