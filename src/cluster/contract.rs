@@ -10,7 +10,8 @@ use crate::model::{ClusterAction, Fault, SecretSeen, SecretTarget};
 /// No method retries: a fault of class `Transient` means that what was planned on is no longer so, or may not be, and
 /// the next plan decides.
 pub trait Cluster: Send + Sync {
-    /// Does one act. An object to be deleted that is gone is no fault; one to be made that exists is `Transient`.
+    /// Does one act. An object to be deleted that is gone is no fault; one to be made that exists is `Transient` where it
+    /// is ours or a namespace, `NotOwned` else.
     fn execute(&self, action: &ClusterAction) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Proves, before a key is made, that [`Cluster::write_secret`] with the same arguments would succeed: a dry run at

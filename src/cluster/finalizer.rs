@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::FIELD_MANAGER;
 use super::faults::Deed;
 use super::link::Link;
-use super::store::{Store, Watched};
+use super::store::Store;
+use super::tables::Watched;
 use super::writer::manifest_plural;
 use crate::model::{Class, Fault};
 

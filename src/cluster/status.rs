@@ -14,7 +14,8 @@ use super::FIELD_MANAGER;
 use super::faults::Deed;
 use super::finalizer::{name, url};
 use super::link::Link;
-use super::store::{Store, Watched};
+use super::store::Store;
+use super::tables::Watched;
 use crate::model::{Class, Fault};
 use crate::names::ManifestKind;
 

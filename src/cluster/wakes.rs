@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 
 use crate::names::{AccountName, TenantName};
 
-/// What changed in the cluster, for the controllers. A status, a managed field or the echo of our own write is no change.
+/// What changed in the cluster, for the controllers. A status, a managed field or the echo of our own write is no change;
+/// an echo that overtakes the answer to its write cannot be told from another's, and wakes once more than needed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wake {
     /// A CloudAccount.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::api::{Api, DeleteParams, DynamicObject, PartialObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
@@ -41,7 +42,32 @@ impl KubeCluster {
     }
 
     async fn create(&self, object: &KubeObject) -> Result<(), Fault> {
-        self.apply(object, "create", ("resourceVersion", NEVER)).await
+        match self.apply(object, "create", ("resourceVersion", NEVER)).await {
+            Err(fault) if fault.class == Class::Transient && object.at.kind != KubeKind::Namespace => {
+                self.take_back(object, fault).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// An object of that name that the watch of our label does not show: the watch is behind, or someone took our label
+    /// off, or it is not ours.
+    async fn take_back(&self, object: &KubeObject, conflict: Fault) -> Result<(), Fault> {
+        let at = &object.at;
+        let deed = Deed::on("get", at);
+        let Some(found) = self.link.read(&deed, self.api(at).get_opt(&at.name)).await? else { return Err(conflict) };
+        let labelled = found.metadata.labels.as_ref().and_then(|labels| labels.get(TAG_TENANT)).map(String::as_str);
+        let wanted = object.body.pointer("/metadata/labels").and_then(|labels| labels.get(TAG_TENANT));
+        let made_by_us = |entry: &ManagedFieldsEntry| {
+            entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
+        };
+        match (labelled, &found.metadata.uid) {
+            (Some(label), _) if wanted.and_then(Value::as_str) == Some(label) => Err(conflict),
+            (None, Some(uid)) if found.metadata.managed_fields.iter().flatten().any(made_by_us) => {
+                self.apply(object, "patch", ("uid", uid)).await
+            }
+            _ => Err(deed.fault(Class::NotOwned, "it exists and was not made by Tenantry: delete or rename it")),
+        }
     }
 
     /// Applies to exactly the object that was seen: server-side apply would make a vanished one again, were it not for
@@ -297,7 +323,7 @@ fn still_there(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_some() && (spec || has_finalizers(&object.metadata))
 }
 
-fn has_finalizers(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> bool {
+fn has_finalizers(meta: &ObjectMeta) -> bool {
     meta.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
 }
 
