@@ -62,8 +62,9 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: crds
-crds: ## Generate crds/ from the types
+crds: ## Generate crds/ and the chart's copies from the types
 	cargo run --locked --quiet -- crds --dir crds
+	@rm -rf charts/tenantry/files/crds && cp -r crds charts/tenantry/files/crds
 
 .PHONY: crds-check
 crds-check:

@@ -38,8 +38,6 @@ pub const MADE_FOR: &str = "tenantry.dev/made-for";
 pub const ADOPT: &str = "tenantry.dev/adopt";
 /// Label on a namespace that is not a tenant's but holds manifests of tenants.
 pub const LABEL_DEFINITIONS: &str = "tenantry.dev/definitions";
-/// Label on the namespaces of a Tenant with `deletionProtection`.
-pub const LABEL_PROTECTED: &str = "tenantry.dev/protected";
 
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {

@@ -16,8 +16,6 @@ pub const ABANDON: &str = "tenantry.dev/abandon";
 
 /// Label on each of a tenant's namespaces; the value is the tenant's name. Only the operator may set it.
 pub const TENANT_LABEL: &str = "tenantry.dev/tenant";
-/// Label with the value `"true"` on the namespaces of a tenant that has `deletionProtection`. Only the operator may set it.
-pub const PROTECTED_LABEL: &str = "tenantry.dev/protected";
 /// Label with the value `"true"` on namespaces whose manifests may name a tenant without being the tenant's own. Only the
 /// operator may set it.
 pub const DEFINITIONS_LABEL: &str = "tenantry.dev/definitions";

@@ -194,7 +194,7 @@ pub struct AssumeRole {
     pub role_arn: String,
     /// The external id that the role's trust asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    #[schemars(length(min = 1, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
     pub external_id: Option<String>,
 }
 

@@ -57,7 +57,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 }
 
 /// What cannot be said on the types: a new object shows `status.observedGeneration: -1`, so that no tool takes it for
-/// finished; and nothing is nullable, so that the API server drops a `null` and rules may trust `has()`.
+/// finished; and nothing is nullable, so that rules may trust `has()`, and a bare `console:` is refused instead of meaning
+/// the opposite of `console: {}`.
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) else { continue };

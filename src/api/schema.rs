@@ -45,6 +45,13 @@ pub(super) fn label_set<const MAX: u32>(_: &mut SchemaGenerator) -> Schema {
     set(pattern(LABEL, 63), MAX)
 }
 
+/// At least one DNS label, each once.
+pub(super) fn some_labels<const MAX: u32>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = label_set::<MAX>(generator);
+    schema.insert("minItems".to_owned(), 1.into());
+    schema
+}
+
 /// Namespaces that may belong to a tenant.
 pub(super) fn namespace(_: &mut SchemaGenerator) -> Schema {
     let mut schema = pattern(LABEL, 63);

@@ -330,3 +330,23 @@ pub struct TenantAccountStatus {
     #[schemars(schema_with = "schema::text::<32768>")]
     pub message: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_without_a_list_has_the_namespace_of_its_name() {
+        let mut tenant = Tenant::new("acme", TenantSpec::default());
+        assert_eq!(tenant.namespace_names(), ["acme"]);
+        assert!(tenant.may_be_named_from("acme"));
+
+        let names = ["acme-dev", "acme-prod"];
+        let listed = names.map(|name| TenantNamespace { name: name.to_owned(), ..TenantNamespace::default() });
+        tenant.spec.namespaces = Some(listed.to_vec());
+        tenant.spec.definition_namespaces = vec!["tenancy".to_owned()];
+        assert_eq!(tenant.namespace_names(), names);
+        assert!(tenant.may_be_named_from("acme-prod") && tenant.may_be_named_from("tenancy"));
+        assert!(!tenant.may_be_named_from("acme"));
+    }
+}

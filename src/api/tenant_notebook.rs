@@ -37,8 +37,7 @@ use super::{Duration, schema};
 #[x_kube(
     validation = schema::immutable_text("region", "immutable: make a new TenantNotebook in the other region and delete this one"),
     validation = Rule::new("!has(oldSelf.volumeSizeGb) || (has(self.volumeSizeGb) && self.volumeSizeGb >= oldSelf.volumeSizeGb)")
-        .message("a volume only grows").field_path(".volumeSizeGb"),
-    validation = ("!has(self.aws) || !has(self.alibaba)", "at most one of aws and alibaba, that of the account's cloud")
+        .message("a volume only grows").field_path(".volumeSizeGb")
 )]
 pub struct TenantNotebookSpec {
     /// The Tenant's name. Immutable.
@@ -73,10 +72,10 @@ pub struct TenantNotebookSpec {
     /// Start and stop it at fixed times. Left out: not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// What only SageMaker has.
+    /// What only SageMaker has; read where the account is AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<AwsNotebook>,
-    /// What only PAI DSW has.
+    /// What only PAI DSW has; read where the account is Alibaba Cloud's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alibaba: Option<AlibabaNotebook>,
 }

@@ -124,7 +124,7 @@ pub struct KubernetesRole {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "self.users || has(self.saml) || has(self.oidc)",
+    "self.users || (has(self.saml) && self.saml.size() > 0) || (has(self.oidc) && self.oidc.size() > 0)",
     "say who may assume the role: users, saml or oidc; or leave assumableBy out"
 ))]
 pub struct AssumableBy {
@@ -134,14 +134,14 @@ pub struct AssumableBy {
     /// People that come through these SAML providers, by the provider's ARN; at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(min = 1, max = 8),
+        length(max = 8),
         inner(length(max = 512), regex(pattern = r"^(arn:[a-z0-9-]+:iam|acs:ram)::[0-9]+:saml-provider/[\x21-\x7e]+$")),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub saml: Vec<String>,
     /// Machines and people that come through OIDC providers; at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["provider".into()]))]
     pub oidc: Vec<OidcTrust>,
 }

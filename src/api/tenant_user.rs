@@ -55,7 +55,7 @@ pub struct TenantUserSpec {
     pub temporary_roles: Vec<TemporaryRole>,
     /// In which of the tenant's accounts it is; at most 16. Left out: all of the tenant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::label_set::<16>")]
+    #[schemars(schema_with = "schema::some_labels::<16>")]
     pub accounts: Option<Vec<String>>,
     /// The name that people know, at most 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DynamicObject, ListParams, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 use kube::{Client, Resource};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::faults::Deed;
@@ -17,7 +18,7 @@ use super::store::{Store, Watched};
 use super::writer::{manifest_plural, resource};
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{self, CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
-use crate::model::{Class, Fault};
+use crate::model::{Class, Fault, SecretTarget};
 use crate::names::{ClusterId, ManifestKind, TAG_TENANT, TenantName};
 
 /// Objects a page.
@@ -91,6 +92,30 @@ pub async fn cluster_id(client: &Client) -> Result<ClusterId, Fault> {
         Some(uid) => Ok(ClusterId::from_kube_system_uid(&uid)),
         None => Err(deed.fault(Class::Transient, "the namespace kube-system has no UID")),
     }
+}
+
+/// Reads the texts in a Secret; none where there is no such Secret.
+pub async fn read_secret_data(
+    client: &Client,
+    namespace: &str,
+    secret: &str,
+) -> Result<Option<BTreeMap<String, SecretString>>, Fault> {
+    secret_data(&Link::new(client.clone(), Arc::new(WriteCounts::default())), namespace, secret).await
+}
+
+pub(super) async fn secret_data(
+    link: &Link,
+    namespace: &str,
+    secret: &str,
+) -> Result<Option<BTreeMap<String, SecretString>>, Fault> {
+    let at = SecretTarget { namespace: namespace.to_owned(), name: secret.to_owned() };
+    let api: Api<Secret> = Api::namespaced(link.client.clone(), namespace);
+    let found = link.read(&Deed::on_secret("get", &at), api.get_opt(secret)).await?;
+    let texts = |secret: Secret| {
+        let data = secret.data.unwrap_or_default().into_iter();
+        data.filter_map(|(key, bytes)| Some((key, SecretString::from(String::from_utf8(bytes.0).ok()?)))).collect()
+    };
+    Ok(found.map(texts))
 }
 
 async fn manifests<K: Watched>(link: &Link, store: &Store) -> Result<(), Fault> {

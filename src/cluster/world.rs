@@ -12,7 +12,6 @@ use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::events::Events;
-use super::faults::Deed;
 use super::finalizer::Finalizers;
 use super::link::{Link, WriteCounts};
 use super::status::StatusWriter;
@@ -22,7 +21,7 @@ use super::watch::{follow, labelled};
 use super::writer::{KubeCluster, resource};
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
-use crate::model::{Fault, SecretTarget};
+use crate::model::Fault;
 use crate::names::{AccountName, ManifestKind, TenantName};
 
 /// Everything that is watched. Its watches end when it is dropped.
@@ -187,14 +186,7 @@ impl World {
 
     /// Reads a Secret of the operator's own namespace, for a CloudAccount's credentials; none if there is none.
     pub async fn credentials(&self, secret: &str) -> Result<Option<BTreeMap<String, SecretString>>, Fault> {
-        let at = SecretTarget { namespace: self.own_namespace.clone(), name: secret.to_owned() };
-        let api: Api<Secret> = Api::namespaced(self.link.client.clone(), &self.own_namespace);
-        let found = self.link.read(&Deed::on_secret("get", &at), api.get_opt(secret)).await?;
-        let texts = |secret: Secret| {
-            let data = secret.data.unwrap_or_default().into_iter();
-            data.filter_map(|(key, bytes)| Some((key, SecretString::from(String::from_utf8(bytes.0).ok()?)))).collect()
-        };
-        Ok(found.map(texts))
+        super::once::secret_data(&self.link, &self.own_namespace, secret).await
     }
 }
 

@@ -78,7 +78,9 @@ impl Operator {
 
     async fn look(&self, name: &AccountName, manifest: &CloudAccount) -> Result<BTreeSet<TenantName>, Fault> {
         let was_ready = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
-        let account = self.accounts.connect(&self.world, name, manifest).await?;
+        let world = &self.world;
+        let read = |secret: String| async move { world.credentials(&secret).await };
+        let account = self.accounts.connect(&read, name, manifest).await?;
         let entry = self.accounts.entry(name);
         let mut changed = BTreeSet::new();
         let interval = manifest.spec.drift_check_interval.get();

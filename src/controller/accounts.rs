@@ -11,7 +11,6 @@ use crate::api::CloudAccount;
 use crate::apply::Account;
 use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
 use crate::cloud::{AnyCloud, Calls, Rates};
-use crate::cluster::World;
 use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
 use crate::names::{AccountName, CloudName, ClusterId, TenantName};
@@ -106,13 +105,21 @@ impl Accounts {
     }
 
     /// Makes the client of a CloudAccount where there is none, or where what it was made from changed.
-    pub(super) async fn connect(
+    ///
+    /// # Errors
+    /// Credentials that are not there or are refused, an endpoint that does not answer, an account that is not the
+    /// pinned one.
+    pub async fn connect<R, F>(
         &self,
-        world: &World,
+        read_secret: &R,
         name: &AccountName,
         manifest: &CloudAccount,
-    ) -> Result<Arc<Account<AnyCloud>>, Fault> {
-        let credentials = credentials(world, manifest).await?;
+    ) -> Result<Arc<Account<AnyCloud>>, Fault>
+    where
+        R: Fn(String) -> F,
+        F: Future<Output = Result<Option<BTreeMap<String, SecretString>>, Fault>>,
+    {
+        let credentials = credentials(read_secret, manifest).await?;
         let made_from = fingerprint(manifest, &credentials);
         let entry = self.entry(name);
         if let Some(account) = entry.account.filter(|_| entry.made_from.as_ref() == Some(&made_from)) {
@@ -158,12 +165,16 @@ impl Accounts {
 }
 
 /// The credentials that a CloudAccount names.
-async fn credentials(world: &World, manifest: &CloudAccount) -> Result<Credentials, Fault> {
+async fn credentials<R, F>(read_secret: &R, manifest: &CloudAccount) -> Result<Credentials, Fault>
+where
+    R: Fn(String) -> F,
+    F: Future<Output = Result<Option<BTreeMap<String, SecretString>>, Fault>>,
+{
     let Some(secret) = manifest.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.as_ref()) else {
         return Ok(Credentials::Chain);
     };
     let object = format!("Secret {secret}");
-    let Some(data) = world.credentials(secret).await? else {
+    let Some(data) = read_secret(secret.clone()).await? else {
         let message = "there is no such Secret in the operator's own namespace. It is waited for.";
         return Err(Fault::new(Class::Waiting, "get", object, message));
     };

@@ -18,11 +18,11 @@ use crate::api::annotations;
 use crate::apply::Proof;
 use crate::cluster::{Events, Finalizers, KubeCluster, StatusWriter, World};
 use crate::lease::Leadership;
+use crate::metrics::Passes;
 use crate::names::{ClusterId, TenantName};
 
 pub use accounts::Accounts;
 pub use settle::{Settled, Stage, settle};
-pub use work::Load;
 
 /// What holds for the whole process.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ struct Memory {
 /// The operator: everything that its controllers work with.
 pub struct Operator {
     settings: Settings,
-    world: World,
+    world: Arc<World>,
     cluster: KubeCluster,
     finalizers: Finalizers,
     status: StatusWriter,
@@ -59,7 +59,7 @@ pub struct Operator {
     accounts: Accounts,
     leadership: Leadership,
     memory: Mutex<BTreeMap<TenantName, Memory>>,
-    load: Arc<Load>,
+    passes: Passes,
 }
 
 impl Operator {
@@ -67,10 +67,10 @@ impl Operator {
     #[must_use]
     pub fn new(
         settings: Settings,
-        world: World,
+        world: Arc<World>,
         accounts: Accounts,
         leadership: Leadership,
-        load: Arc<Load>,
+        passes: Passes,
         instance: &str,
     ) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Operator {
             world,
             accounts,
             leadership,
-            load,
+            passes,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Next {
     pub(super) again: Option<Duration>,
     /// Accounts to look at: one that is being deleted may have become free.
     pub(super) accounts: Vec<AccountName>,
+    /// Whether anything failed.
+    pub(super) failed: bool,
 }
 
 impl Operator {
@@ -36,7 +38,7 @@ impl Operator {
     pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
         self.world.watch_secrets(&self.world.namespaces_of_tenants());
         let snapshot = self.world.snapshot(name);
-        let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new() };
+        let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new(), failed: false };
         if !snapshot.ready || !self.leadership.is_current() {
             return soon;
         }
@@ -86,7 +88,7 @@ impl Operator {
         let released = self.release(&manifests, &wanted, &settled, &accounts, &context).await;
         let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
-        Next { again, accounts: freed.map(|(name, _)| name.clone()).collect() }
+        Next { again, accounts: freed.map(|(name, _)| name.clone()).collect(), failed: failures > 0 }
     }
 
     /// Puts our finalizer on every manifest that counts, before anything is made for it.

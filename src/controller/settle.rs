@@ -53,14 +53,8 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
         let state = (stage.state)();
-        let mut next = stage.plan(&state);
-        for _ in 0..READINGS {
-            if next.reads.is_empty() || !unread.is_empty() {
-                break;
-            }
-            unread.extend(stage.read(&next).await);
-            next = stage.plan(&state);
-        }
+        let (next, faults) = stage.look(&state).await;
+        unread.extend(faults);
         if next.steps.is_empty() || (stage.gate)() != Gate::Open {
             return Settled { done, left: next, unread };
         }
@@ -83,7 +77,21 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     Settled { done, left, unread }
 }
 
-impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
+impl<C: Cloud, K> Stage<'_, C, K> {
+    /// Plans, reads what the plan asks for and plans again, and writes nothing. Also says which readings failed.
+    pub async fn look(&self, state: &ClusterState) -> (Plan, Vec<(AccountName, Fault)>) {
+        let mut faults = Vec::new();
+        let mut next = self.plan(state);
+        for _ in 0..READINGS {
+            if next.reads.is_empty() || !faults.is_empty() {
+                break;
+            }
+            faults.extend(self.read(&next).await);
+            next = self.plan(state);
+        }
+        (next, faults)
+    }
+
     /// The plan for what is known now. Inventories are locked only while it is made.
     #[must_use]
     pub fn plan(&self, state: &ClusterState) -> Plan {

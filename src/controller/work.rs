@@ -1,7 +1,7 @@
 //! The loop that hands out work: wakes and due times in, passes out, a bounded number side by side.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -11,31 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::Operator;
 use super::queue::Queue;
 use crate::cluster::Wake;
+use crate::metrics::PassResult;
 use crate::names::{AccountName, TenantName};
 
+/// The controllers' names in metrics.
+const ACCOUNT: &str = "account";
+const TENANT: &str = "tenant";
 /// How long work that has begun may go on after the end was asked for.
 const GRACE: Duration = Duration::from_secs(8);
-
-/// How busy the operator is, for its metrics.
-#[derive(Debug, Default)]
-pub struct Load {
-    queued: AtomicUsize,
-    running: AtomicUsize,
-}
-
-impl Load {
-    /// Tenants and accounts that wait for their turn, due or not.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
-    }
-
-    /// Passes that run.
-    #[must_use]
-    pub fn running(&self) -> usize {
-        self.running.load(Ordering::Relaxed)
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -48,12 +31,14 @@ struct After {
     key: Key,
     wake: Vec<Key>,
     again: Option<Duration>,
+    failed: bool,
 }
 
 impl Operator {
     /// Works until `stop`. Leadership must be held; each write checks that it still is.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let wakes = self.world.wakes();
+        self.passes.limit(TENANT, self.settings.concurrency);
         let mut queue: Queue<Key> = Queue::default();
         let mut running: JoinSet<After> = JoinSet::new();
         let mut tenants_running = 0;
@@ -62,8 +47,7 @@ impl Operator {
                 tenants_running += usize::from(matches!(key, Key::Tenant(_)));
                 running.spawn(self.clone().work(key, flag));
             }
-            self.load.queued.store(queue.len(), Ordering::Relaxed);
-            self.load.running.store(running.len(), Ordering::Relaxed);
+            self.passes.waiting(TENANT, queue.len());
             let full = tenants_running >= self.settings.concurrency;
             let due = queue.next_due().filter(|at| !full || *at > Instant::now());
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
@@ -129,16 +113,34 @@ impl Operator {
     }
 
     async fn work(self: Arc<Self>, key: Key, out_of_date: Arc<AtomicBool>) -> After {
+        let controller = if matches!(key, Key::Account(_)) { ACCOUNT } else { TENANT };
+        let running = self.passes.begin(controller);
+        let began = Instant::now();
+        let after = self.work_on(key, &out_of_date).await;
+        drop(running);
+        let result = if after.failed {
+            PassResult::Error
+        } else if after.again.is_some() {
+            PassResult::RequeueAfter
+        } else {
+            PassResult::Success
+        };
+        self.passes.finished(controller, result, began.elapsed());
+        after
+    }
+
+    async fn work_on(&self, key: Key, out_of_date: &AtomicBool) -> After {
         match key {
             Key::Account(name) => {
                 let (changed, again) = self.reconcile_account(&name).await;
+                let failed = self.accounts.entry(&name).failures > 0;
                 let wake = changed.into_iter().map(Key::Tenant).collect();
-                After { key: Key::Account(name), wake, again }
+                After { key: Key::Account(name), wake, again, failed }
             }
             Key::Tenant(name) => {
-                let next = self.pass(&name, &out_of_date).await;
+                let next = self.pass(&name, out_of_date).await;
                 let wake = next.accounts.into_iter().map(Key::Account).collect();
-                After { key: Key::Tenant(name), wake, again: next.again }
+                After { key: Key::Tenant(name), wake, again: next.again, failed: next.failed }
             }
         }
     }

@@ -10,9 +10,7 @@ use super::users::secret_name;
 use super::{Compiler, manifest_ref};
 use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantRole, TenantUser};
 use crate::model::{Class, KubeKind, KubeObject, ObjRef, WantedNamespace, label_of_tenant};
-use crate::names::{
-    AccountName, LABEL_DEFINITIONS, LABEL_PROTECTED, ManifestKind, ManifestRef, operator_binding,
-};
+use crate::names::{AccountName, LABEL_DEFINITIONS, ManifestKind, ManifestRef, operator_binding};
 
 /// The ClusterRole that the operator binds to itself where it keeps Secrets.
 pub const SECRETS_ROLE: &str = "tenantry-secrets";
@@ -71,9 +69,6 @@ impl Compiler<'_> {
         labels.extend([label_of_tenant(self.tenant_name)]);
         for mode in ["enforce", "warn", "audit"] {
             labels.insert(format!("pod-security.kubernetes.io/{mode}"), namespace.pod_security.as_str().to_owned());
-        }
-        if self.tenant.spec.deletion_protection {
-            labels.insert(LABEL_PROTECTED.to_owned(), "true".to_owned());
         }
         self.cluster.namespaces.insert(namespace.name.clone(), WantedNamespace { labels });
 

@@ -3,5 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
+mod admission_policies;
 mod aws_account;
+mod chart;
+mod chart_rights;
+mod docs;
+mod examples;
+mod printed;
 mod testbed_itself;
+mod tenant;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use futures::future::BoxFuture;
 
 use super::refusal::{Refused, Voice, refused};
 use crate::cloud::budget::{Budget, Family, Priority};
@@ -38,31 +39,36 @@ pub(super) struct Page<T> {
 
 impl Act<'_> {
     /// Sends one call. `operation` is AWS's name of it.
-    pub(super) async fn send<T, E>(
-        &self,
+    pub(super) fn send<'a, T, E>(
+        &'a self,
         operation: &'static str,
-        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
-    ) -> Result<T, Refused>
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refused>>
     where
+        T: Send + 'a,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.channel.send(operation, &self.object, self.priority, request).await
+        self.channel.send(operation, &self.object, self.priority, request)
     }
 
     /// Sends a call that takes something away: what is gone already is as good.
-    pub(super) async fn remove<T, E>(
-        &self,
+    pub(super) fn remove<'a, T, E>(
+        &'a self,
         operation: &'static str,
-        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
-    ) -> Result<Effect, Fault>
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<Effect, Fault>>
     where
+        T: Send + 'a,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        match self.send(operation, request).await {
-            Ok(_) => Ok(Effect::Done),
-            Err(refused) if refused.absent() => Ok(Effect::Done),
-            Err(refused) => Err(refused.fault),
-        }
+        let sent = self.send(operation, request);
+        Box::pin(async move {
+            match sent.await {
+                Ok(_) => Ok(Effect::Done),
+                Err(refused) if refused.absent() => Ok(Effect::Done),
+                Err(refused) => Err(refused.fault),
+            }
+        })
     }
 
     /// Reads a list to its end: all pages or a refusal.
@@ -94,32 +100,38 @@ impl Act<'_> {
 }
 
 impl Channel {
-    /// Sends one call to IAM or STS.
-    pub(super) async fn send<T, E>(
-        &self,
+    /// Sends one call to IAM or STS. The client's future goes to the heap at once: it is tens of kilobytes, and a
+    /// function of several calls would hold one for each on the stack.
+    pub(super) fn send<'a, T, E>(
+        &'a self,
         operation: &'static str,
-        object: &str,
+        object: &'a str,
         priority: Priority,
-        request: impl Future<Output = Result<T, SdkError<E>>> + Send,
-    ) -> Result<T, Refused>
+        request: impl Future<Output = Result<T, SdkError<E>>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refused>>
     where
+        T: Send + 'a,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let family = family_of(operation);
-        self.budget.acquire(family, priority).await;
-        let sent = Instant::now();
-        // On the heap: the client's futures are tens of kilobytes, and every act holds several.
-        let answer = Box::pin(request).await;
-        let took = sent.elapsed();
-        let answer = answer.map_err(|error| refused(&error, &action_of(operation), object, &self.voice));
-        let outcome = answer.as_ref().err().map_or("ok", Refused::outcome);
-        if answer.as_ref().is_err_and(|refused| refused.fault.class == Class::Throttled) {
-            self.budget.throttled(family);
-        }
-        let labels = CallLabels { account: self.account.clone(), service: service_of(operation), operation, outcome };
-        self.calls.count(&labels, took);
-        tracing::debug!(account = self.account, operation, object, outcome, seconds = took.as_secs_f64(), "called AWS");
-        answer
+        let request = Box::pin(request);
+        Box::pin(async move {
+            let family = family_of(operation);
+            self.budget.acquire(family, priority).await;
+            let sent = Instant::now();
+            let answer = request.await;
+            let took = sent.elapsed();
+            let answer = answer.map_err(|error| refused(&error, &action_of(operation), object, &self.voice));
+            let outcome = answer.as_ref().err().map_or("ok", Refused::outcome);
+            if answer.as_ref().is_err_and(|refused| refused.fault.class == Class::Throttled) {
+                self.budget.throttled(family);
+            }
+            let labels =
+                CallLabels { account: self.account.clone(), service: service_of(operation), operation, outcome };
+            self.calls.count(&labels, took);
+            let seconds = took.as_secs_f64();
+            tracing::debug!(account = self.account, operation, object, outcome, seconds, "called AWS");
+            answer
+        })
     }
 }
 

@@ -167,6 +167,9 @@ where
     }
     match (error, status) {
         (_, Some(429)) => (Class::Throttled, format!("{place} asks to be called less often; it goes on by itself")),
+        (_, Some(status @ (401 | 403))) => {
+            (Class::AccessDenied, format!("{place} refuses with HTTP status {status}: docs/aws.md#credentials"))
+        }
         (SdkError::TimeoutError(_), _) => (Class::Transient, format!("{place} did not answer in time")),
         (SdkError::DispatchFailure(_), _) => {
             (Class::Transient, format!("cannot reach {place}: {}", tidy(&innermost(error))))
