@@ -108,7 +108,8 @@ $(HELM):
 	@touch $@
 
 $(CARGO_DENY):
-	@echo "cargo-deny $(CARGO_DENY_VERSION) is built from source, once: some minutes ..."
+	@echo "cargo-deny $(CARGO_DENY_VERSION) is built from source, once: 2 to 3 minutes ..."
 	@mkdir -p $(TOOLS) && rm -f $(TOOLS)/.cargo-deny-*
-	cargo install --locked --quiet --root $(TOOLS) --target-dir target/cargo-deny cargo-deny@$(CARGO_DENY_VERSION)
+	@CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --locked --quiet --root $(TOOLS) --target-dir target/cargo-deny \
+		cargo-deny@$(CARGO_DENY_VERSION)
 	@rm -rf target/cargo-deny && touch $@

@@ -153,6 +153,11 @@ async fn moto_enforces_policies_with_variables_and_conditions() {
     let who = moto.sts_as(&alice).get_caller_identity().send().await.unwrap();
     assert_eq!(who.arn(), Some("arn:aws:iam::123456789012:user/acme.alice"));
     assert_eq!(code(moto.iam_as(&alice).list_users().send().await), "AccessDenied");
+    // Signed with every character that clients escape in different ways.
+    let odd =
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Sid": "a"}}"#;
+    let create = moto.iam_as(&alice).create_policy().policy_name("odd").policy_document(odd).description("~a +b%20/ü");
+    assert_eq!(code(create.send().await), "AccessDenied");
 
     moto.clock_ahead(Duration::from_secs(1000 * 365 * 24 * 3600)).await;
     assert_eq!(moto.s3(&alice, "GET", "/acme-data/report", "").await.0, 403);

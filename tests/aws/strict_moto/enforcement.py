@@ -21,6 +21,8 @@ from .patching import wrap
 
 ROOT_KEY_ID = os.environ.get("EXT_ROOT_KEY", "").partition(":")[0]
 UNSIGNED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
+# The body of the request that this thread answers, as it came over the wire.
+WIRE = threading.local()
 # What a condition on time sees, in seconds ahead of the machine's clock.
 CLOCK = {"ahead": 0}
 
@@ -57,6 +59,17 @@ def _(old, self, iam_request_cls, resource="*"):
     if "Authorization" not in self.headers and self._get_action() in UNSIGNED:
         return None
     return old(self, iam_request_cls, resource)
+
+
+@wrap(access_control.IAMRequestBase, "_create_aws_request")
+def _(old, self):
+    """Signatures are of the bytes that were sent. moto has a form only in parts, and what it puts together from them
+    has other escapes than SDKs other than its own write."""
+    kept, self._body = self._body, WIRE.body or self._body
+    try:
+        return old(self)
+    finally:
+        self._body = kept
 
 
 @wrap(_RESTError, "__init__")

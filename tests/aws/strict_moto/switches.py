@@ -48,6 +48,7 @@ class Call:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         self.body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(self.body)
+        enforcement.WIRE.body = self.body
         self.path = environ.get("PATH_INFO", "")
         self.target = environ.get("HTTP_X_AMZ_TARGET", "")
         self.agent = environ.get("HTTP_USER_AGENT", "")
