@@ -26,9 +26,6 @@ WIRE = threading.local()
 # What a condition on time sees, in seconds ahead of the machine's clock.
 CLOCK = {"ahead": 0}
 
-# The bytes of the request that this thread answers.
-SENT = threading.local()
-
 # IAM operations on the caller itself when no UserName is sent [M].
 ON_CALLER = (
     "CreateAccessKey",
@@ -100,15 +97,6 @@ def _(old, self):
         message = "The request signature we calculated does not match the signature you provided."
         raise json_error("InvalidSignatureException", message)
     old(self)
-
-
-@wrap(access_control.IAMRequestBase, "_create_aws_request")
-def _(old, self):
-    """A signature covers the bytes that were sent; moto takes it over the form as it would have encoded it itself."""
-    request = old(self)
-    if self._service in ("iam", "sts") and getattr(SENT, "body", b""):
-        request.data = SENT.body
-    return request
 
 
 def document_of(policy):

@@ -160,7 +160,6 @@ def _(moto, self, environ, start_response):
         return [body]
 
     call = Call(environ)
-    enforcement.SENT.body = call.body
     if call.path.startswith("/ext/"):
         try:
             answer = switch(call.path, call.body)
