@@ -120,4 +120,3 @@ async fn plan_of(
         None => Ok(plan),
     }
 }
-

@@ -36,7 +36,8 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
     let Some(cluster) = stop.run_until_cancelled(know_the_cluster(&client, &args)).await else { return Ok(()) };
 
     let settings = lease::Settings::default();
-    let lease_client = lease::client(config, settings.call).map_err(|error| format!("no client for the Lease: {error}"))?;
+    let lease_client =
+        lease::client(config, settings.call).map_err(|error| format!("no client for the Lease: {error}"))?;
     let elector = Elector::new(KubeSlot::new(lease_client, &args.namespace, LEASE), args.identity(), settings);
     let mut leadership = elector.leadership();
 
@@ -45,7 +46,8 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
     let passes = Passes::default();
     let mut registry = registry(&passes, &world, &leadership);
     calls.register(&mut registry);
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     tracing::info!(listen = %args.listen, cluster = %cluster, namespace = %args.namespace, "started");
     let health = Health { world: world.clone(), leadership: leadership.clone(), registry };
     let server = tokio::spawn(serve(listener, health, stop.clone()));

@@ -52,7 +52,8 @@ impl Operator {
                 });
                 let verdict = match unsupported(&manifest) {
                     Some(what) => {
-                        let message = format!("{what} is not supported yet; everything else is carried out. Take it out.");
+                        let message =
+                            format!("{what} is not supported yet; everything else is carried out. Take it out.");
                         Verdict::Stalled(Reason::Invalid, message)
                     }
                     None => Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()),
@@ -169,10 +170,8 @@ impl Operator {
         if let Some(account) = &entry.account {
             let quotas = account.inventory.lock().quotas.clone();
             // What is used moves with every pass; a status that moved with it would be written for ever.
-            let known: Vec<Usage> = quotas
-                .into_iter()
-                .map(|(name, quota)| Usage { name, used: quota.used, limit: quota.limit })
-                .collect();
+            let known: Vec<Usage> =
+                quotas.into_iter().map(|(name, quota)| Usage { name, used: quota.used, limit: quota.limit }).collect();
             if entry.quotas_at.is_some() {
                 status.quotas = known;
             }
@@ -263,7 +262,9 @@ fn unsupported(manifest: &CloudAccount) -> Option<&'static str> {
 fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {
     let message = format!("{} ({} of {})", fault.message, fault.action, fault.object);
     match fault.class {
-        Class::AccessDenied => (Verdict::Stalled(Reason::AccessDenied, message), Duration::from_secs(300).min(backoff(failures + 4))),
+        Class::AccessDenied => {
+            (Verdict::Stalled(Reason::AccessDenied, message), Duration::from_secs(300).min(backoff(failures + 4)))
+        }
         Class::Waiting | Class::AccountNotReady | Class::TenantNotFound => {
             (Verdict::Reconciling(Reason::Waiting, message), Duration::from_secs(15))
         }

@@ -179,9 +179,9 @@ where
         return Err(Fault::new(Class::Waiting, "get", object, message));
     };
     let text = |key: &str| -> Result<SecretString, Fault> {
-        data.get(key).cloned().ok_or_else(|| {
-            Fault::new(Class::Invalid, "get", object.clone(), format!("it has no key {key}. Add it."))
-        })
+        data.get(key)
+            .cloned()
+            .ok_or_else(|| Fault::new(Class::Invalid, "get", object.clone(), format!("it has no key {key}. Add it.")))
     };
     Ok(Credentials::Static {
         id: text("AWS_ACCESS_KEY_ID")?.expose_secret().trim().to_owned(),

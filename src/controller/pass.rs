@@ -101,10 +101,12 @@ impl Operator {
         let counts = |namespace: Option<String>, deleting: bool| {
             !deleting && tenant.may_be_named_from(&namespace.unwrap_or_default())
         };
-        for role in manifests.roles.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some())) {
+        for role in manifests.roles.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some()))
+        {
             self.finalizers.add(role.as_ref()).await?;
         }
-        for user in manifests.users.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some())) {
+        for user in manifests.users.iter().filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some()))
+        {
             self.finalizers.add(user.as_ref()).await?;
         }
         Ok(())
@@ -153,14 +155,19 @@ impl Operator {
         let mut seen: BTreeSet<usize> = BTreeSet::new();
         let (first, rest): (Vec<_>, Vec<_>) =
             self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
-        let all = first.into_iter().chain(rest.into_iter().filter(|(_, account)| !account.inventory.lock().of_tenant(name).is_empty()));
+        let all = first
+            .into_iter()
+            .chain(rest.into_iter().filter(|(_, account)| !account.inventory.lock().of_tenant(name).is_empty()));
         // Of several CloudAccounts that are one account, one is enough to see what is there.
         all.filter(|(_, account)| seen.insert(Arc::as_ptr(&account.inventory) as usize)).collect()
     }
 
     fn count_failures(&self, name: &TenantName, settled: &Settled) -> u32 {
         let failed = !settled.unread.is_empty()
-            || settled.done.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(fault) if fault.class == Class::Transient));
+            || settled
+                .done
+                .iter()
+                .any(|(_, outcome)| matches!(outcome, Outcome::Failed(fault) if fault.class == Class::Transient));
         let mut memory = self.memory.lock();
         let memory: &mut Memory = memory.entry(name.clone()).or_default();
         memory.failures = if failed { memory.failures + 1 } else { 0 };
@@ -185,7 +192,8 @@ impl Operator {
             let inventory = inventories.get(name);
             (name.clone(), (inventory, facts.id.clone()))
         };
-        let views: BTreeMap<AccountName, (Option<&Inventory>, Option<String>)> = context.accounts.iter().map(view).collect();
+        let views: BTreeMap<AccountName, (Option<&Inventory>, Option<String>)> =
+            context.accounts.iter().map(view).collect();
         let report = Report {
             wanted,
             done: &settled.done,
@@ -256,15 +264,18 @@ impl Operator {
         let named_by_tenant: Vec<AccountName> =
             manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
         let free = |subject: &ManifestRef, named: &[AccountName]| {
-            let unreadable = named.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let unreadable =
+                named.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
             let left = settled.left.steps.iter().any(|step| step.subject == *subject);
-            let marked = accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
+            let marked =
+                accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
             !unreadable && !left && !marked
         };
         for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let told = user.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
-            let named: Vec<AccountName> = told.chain(user.spec.accounts.iter().flatten().map(AccountName::new)).collect();
+            let named: Vec<AccountName> =
+                told.chain(user.spec.accounts.iter().flatten().map(AccountName::new)).collect();
             all &= self.let_go(user.as_ref(), free(&subject, &named)).await;
         }
         for role in manifests.roles.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
@@ -279,12 +290,16 @@ impl Operator {
             let inside = snapshot.users.iter().filter(|it| own(it.namespace())).count()
                 + snapshot.roles.iter().filter(|it| own(it.namespace())).count()
                 + snapshot.notebooks.iter().filter(|it| own(it.namespace())).count();
-            let ours = snapshot.cluster.namespaces.values().filter(|seen| {
-                seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str())
-            });
-            let marked = accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
-            let unreadable =
-                named_by_tenant.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let ours = snapshot
+                .cluster
+                .namespaces
+                .values()
+                .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
+            let marked =
+                accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
+            let unreadable = named_by_tenant
+                .iter()
+                .any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
             let nothing_left = settled.left.steps.is_empty()
                 && snapshot.cluster.objects.is_empty()
                 && snapshot.cluster.secrets.is_empty();
@@ -363,7 +378,8 @@ fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_
     if settled.left.refusals.iter().any(|refusal| refusal.class == Class::Waiting) {
         due = due.min(Duration::from_secs(15));
     }
-    let untried = settled.left.steps.iter().any(|step| !settled.done.iter().any(|(done, _)| done.action == step.action));
+    let untried =
+        settled.left.steps.iter().any(|step| !settled.done.iter().any(|(done, _)| done.action == step.action));
     if untried {
         due = due.min(Duration::from_secs(1));
     }

@@ -44,7 +44,8 @@ impl Compiler<'_> {
     }
 
     fn is_reserved(&mut self, name: &str) -> bool {
-        let reserved = name.starts_with(RESERVED_PREFIX) || name == "default" || name == self.context.operator_namespace;
+        let reserved =
+            name.starts_with(RESERVED_PREFIX) || name == "default" || name == self.context.operator_namespace;
         if reserved {
             let subject = self.tenant_ref.clone();
             let message = format!("namespace {name} belongs to the cluster or to the operator. Name another one.");

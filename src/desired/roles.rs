@@ -120,7 +120,8 @@ impl Compiler<'_> {
     /// What every user of the tenant has in an account.
     pub(super) fn everyone(&self, account: &AccountName, grants: &Grants) -> BTreeSet<PolicyRef> {
         let listed = self.tenant.spec.accounts.iter().filter(|it| it.name == account.as_str());
-        let mut all: BTreeSet<PolicyRef> = listed.flat_map(|it| &it.managed_policies).map(|text| policy_ref(text)).collect();
+        let mut all: BTreeSet<PolicyRef> =
+            listed.flat_map(|it| &it.managed_policies).map(|text| policy_ref(text)).collect();
         all.extend(grants.of_everyone(account));
         all
     }
@@ -141,8 +142,11 @@ fn statement(from: &api::Statement) -> Statement {
         api::Effect::Allow => policy::Effect::Allow,
         api::Effect::Deny => policy::Effect::Deny,
     };
-    let actions =
-        if from.not_actions.is_empty() { Scope::These(from.actions.clone()) } else { Scope::AllBut(from.not_actions.clone()) };
+    let actions = if from.not_actions.is_empty() {
+        Scope::These(from.actions.clone())
+    } else {
+        Scope::AllBut(from.not_actions.clone())
+    };
     let resources = if from.not_resources.is_empty() {
         Scope::These(from.resources.clone())
     } else {

@@ -31,7 +31,8 @@ impl Compiler<'_> {
             if let Some(id) = facts.and_then(|facts| facts.id.clone())
                 && let Some(first) = ids.insert(id.clone(), account.name.clone())
             {
-                let message = format!("{} and {first} are the same account, {id}. Take one of the two out.", account.name);
+                let message =
+                    format!("{} and {first} are the same account, {id}. Take one of the two out.", account.name);
                 self.refuse(&tenant, Some(&AccountName::new(&account.name)), Class::Invalid, message);
             }
         }

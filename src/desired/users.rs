@@ -127,7 +127,8 @@ impl Compiler<'_> {
 
     fn inline(&self, user: &TenantUser, account: &AccountName, grants: &Grants) -> BTreeMap<String, Document> {
         let mut inline = BTreeMap::new();
-        let everything = || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
+        let everything =
+            || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
         if self.tenant.spec.suspended || user.spec.suspended {
             inline.insert(SUSPENDED_POLICY.to_owned(), Document::aws(vec![everything()]));
         }
@@ -142,9 +143,8 @@ impl Compiler<'_> {
             let documents = grants.get(&temporary.name).and_then(|grant| grant.documents.get(account));
             let statements = documents.into_iter().flatten().flat_map(|document| document.statements.clone());
             let until = utc(temporary.until.0);
-            let statements: Vec<Statement> = statements
-                .map(|statement| statement.when("DateLessThan", CURRENT_TIME, &[&until]))
-                .collect();
+            let statements: Vec<Statement> =
+                statements.map(|statement| statement.when("DateLessThan", CURRENT_TIME, &[&until])).collect();
             if !statements.is_empty() {
                 inline.insert(format!("{UNTIL_PREFIX}{}", temporary.name), Document::aws(statements));
             }

@@ -48,12 +48,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault in doing `action` to `object`.
-    pub fn new(
-        class: Class,
-        action: impl Into<String>,
-        object: impl fmt::Display,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(class: Class, action: impl Into<String>, object: impl fmt::Display, message: impl Into<String>) -> Self {
         Self { class, action: action.into(), object: object.to_string(), message: message.into() }
     }
 }

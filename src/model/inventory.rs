@@ -143,7 +143,9 @@ impl Inventory {
             match object.kind {
                 ObjectKind::User => part.users.extend(self.users.get(name).map(|it| (name.clone(), it.clone()))),
                 ObjectKind::Group => part.groups.extend(self.groups.get(name).map(|it| (name.clone(), it.clone()))),
-                ObjectKind::Policy => part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Policy => {
+                    part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
+                }
             }
         }
         part

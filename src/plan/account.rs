@@ -129,7 +129,8 @@ impl Account<'_, '_, '_> {
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.".to_owned(),
             (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.".to_owned(),
         };
-        let message = format!("{object} exists and was not made from this manifest ({whose}). Nothing was changed. {help}");
+        let message =
+            format!("{object} exists and was not made from this manifest ({whose}). Nothing was changed. {help}");
         self.refuse(owner, Class::NotOwned, message);
         Standing::Other
     }
@@ -350,7 +351,8 @@ impl Account<'_, '_, '_> {
         self.inventory.mark(object).is_some_and(|mark| mark.tenant == self.draft.wanted.tenant)
             || self.draft.steps.iter().any(|step| match &step.action {
                 Action::Cloud { account, action } if account == self.name => {
-                    matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_)) && action.object() == *object
+                    matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_))
+                        && action.object() == *object
                 }
                 _ => false,
             })
@@ -368,7 +370,9 @@ impl Account<'_, '_, '_> {
             let tenant = wanted.tenant_ref();
             match (owner, wanted.life) {
                 (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
-                (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => self.remove(&object, &manifest),
+                (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
+                    self.remove(&object, &manifest)
+                }
                 (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
                     self.remove(&object, &manifest);
                 }

@@ -155,9 +155,11 @@ fn namespaces_to_delete<'o>(draft: &Draft<'_>, observed: &'o Observed<'_>) -> Ve
 fn remove_manifests(draft: &mut Draft<'_>, observed: &Observed<'_>, tenant: &ManifestRef) {
     let wanted = draft.wanted;
     for (manifest, life) in &wanted.manifests {
-        let own = manifest.namespace.as_ref().and_then(|name| observed.cluster.namespaces.get(name)).is_some_and(|seen| {
-            seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str())
-        });
+        let own = manifest
+            .namespace
+            .as_ref()
+            .and_then(|name| observed.cluster.namespaces.get(name))
+            .is_some_and(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
         if own && !life.deleting && manifest.kind != ManifestKind::Tenant {
             let action = Action::Cluster(ClusterAction::DeleteManifest(manifest.clone()));
             draft.step(tenant, Rank::Revoke, action, Vec::new());

@@ -12,7 +12,8 @@ use jiff::SignedDuration;
 use super::account::Account;
 use super::{Action, Rank};
 use crate::model::{
-    AccessKey, Class, CloudAction, ClusterAction, KeyWish, Read, SecretSeen, SecretTarget, User, WantedAccount, WantedUser,
+    AccessKey, Class, CloudAction, ClusterAction, KeyWish, Read, SecretSeen, SecretTarget, User, WantedAccount,
+    WantedUser,
 };
 use crate::names::{ManifestKind, ManifestRef};
 

@@ -154,7 +154,10 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }
-        CloudAction::Attach { .. } | CloudAction::PutInline { .. } | CloudAction::SetBoundary { .. } | CloudAction::SetDocument { .. } => {
+        CloudAction::Attach { .. }
+        | CloudAction::PutInline { .. }
+        | CloudAction::SetBoundary { .. }
+        | CloudAction::SetDocument { .. } => {
             vec![exists(object)]
         }
         _ => Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Action, Plan, Step, account::last_part};
-use crate::model::{ClusterAction, CloudAction, ObjectId};
+use crate::model::{CloudAction, ClusterAction, ObjectId};
 use crate::names::{AccountName, CloudName};
 
 /// How many of each a plan does.

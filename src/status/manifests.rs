@@ -49,7 +49,9 @@ pub fn tenant_status(
             TenantAccountStatus {
                 name: account.name.clone(),
                 account_id: view.and_then(|view| view.id).map(str::to_owned),
-                group: group.filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name))).map(CloudName::to_string),
+                group: group
+                    .filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name)))
+                    .map(CloudName::to_string),
                 workspace_id: None,
                 ready: inventory.is_some() && tally.is_clear(),
                 message: tally.words(),
@@ -63,7 +65,8 @@ pub fn tenant_status(
     let users = manifests.users.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some()));
     let keys = users.clone().filter(|it| it.spec.access_key.is_some()).count();
     status.users = Some(count(users.count()));
-    status.roles = Some(count(manifests.roles.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
+    status.roles =
+        Some(count(manifests.roles.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
     status.notebooks =
         Some(count(manifests.notebooks.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
     let limits = tenant.spec.limits.clone().unwrap_or_default();
@@ -74,10 +77,13 @@ pub fn tenant_status(
     ];
     status.limits = used
         .into_iter()
-        .filter_map(|(name, used, limit)| Some(Usage { name: name.to_owned(), used: used.into(), limit: limit?.into() }))
+        .filter_map(|(name, used, limit)| {
+            Some(Usage { name: name.to_owned(), used: used.into(), limit: limit?.into() })
+        })
         .collect();
     finish(&mut status, tenant, &verdict, now);
-    let orphans: Vec<String> = report.left.orphans.iter().map(|it| format!("{}: {} of {}", it.account, it.object, it.owner)).collect();
+    let orphans: Vec<String> =
+        report.left.orphans.iter().map(|it| format!("{}: {} of {}", it.account, it.object, it.owner)).collect();
     let drift = (!orphans.is_empty()).then(|| format!("no manifest wants: {}", orphans.join("; ")));
     mark_drifted(&mut status, drift, tenant.metadata.generation.unwrap_or_default(), now);
     status

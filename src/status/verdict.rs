@@ -227,9 +227,7 @@ fn deletion(tally: &Tally) -> Verdict {
         Some((
             Class::Transient | Class::Throttled | Class::Waiting | Class::TenantNotFound | Class::AccountNotReady,
             message,
-        )) => {
-            Verdict::Reconciling(Reason::Deleting, message)
-        }
+        )) => Verdict::Reconciling(Reason::Deleting, message),
         Some((_, message)) => Verdict::Stalled(Reason::DeletionBlocked, message),
         None => Verdict::Reconciling(Reason::Deleting, format!("{} steps are left", tally.pending)),
     }

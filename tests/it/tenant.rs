@@ -68,10 +68,17 @@ async fn manifests_become_identities_and_go_again() {
     let client = world.client();
     let iam = world.moto.iam();
     let root = Credentials::root();
-    for (path, body) in [("/ai-model-data", ""), ("/ai-model-data/acme/x", "ours"), ("/ai-model-data/beta/x", "theirs")] {
+    for (path, body) in [("/ai-model-data", ""), ("/ai-model-data/acme/x", "ours"), ("/ai-model-data/beta/x", "theirs")]
+    {
         assert_eq!(world.moto.s3(&root, "PUT", path, body).await.0, 200, "{path}");
     }
-    let operator = world.moto.user_with_key("operator", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#).await;
+    let operator = world
+        .moto
+        .user_with_key(
+            "operator",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+        )
+        .await;
     world.credentials_secret("aws", &operator).await;
     world.moto.enforce(true).await;
     world.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: tenancy}\n").await;
@@ -83,7 +90,9 @@ async fn manifests_become_identities_and_go_again() {
         .until(users.clone(), "alice", "alice is ready", |it| is(it, it.metadata.generation, "True", "Provisioned"))
         .await;
     let tenants: Api<Tenant> = Api::all(client.clone());
-    world.until(tenants.clone(), "acme", "acme is ready", |it| is(it, it.metadata.generation, "True", "Provisioned")).await;
+    world
+        .until(tenants.clone(), "acme", "acme is ready", |it| is(it, it.metadata.generation, "True", "Provisioned"))
+        .await;
 
     // In AWS: path, tags, membership, attachments.
     let user = iam.get_user().user_name("acme.alice").send().await.unwrap().user.unwrap();
@@ -122,9 +131,18 @@ async fn manifests_become_identities_and_go_again() {
     // A pass with nothing to do makes no cloud call.
     world.moto.reset_calls().await;
     let before = alice.metadata.resource_version.clone();
-    tenants.patch_metadata("acme", &Default::default(), &kube::api::Patch::Merge(serde_json::json!({"metadata": {"annotations": {"note": "x"}}}))).await.unwrap();
+    tenants
+        .patch_metadata(
+            "acme",
+            &Default::default(),
+            &kube::api::Patch::Merge(serde_json::json!({"metadata": {"annotations": {"note": "x"}}})),
+        )
+        .await
+        .unwrap();
     let roles: Api<TenantRole> = Api::namespaced(client.clone(), "tenancy");
-    world.until(roles.clone(), "reader", "the role is ready", |it| is(it, it.metadata.generation, "True", "Provisioned")).await;
+    world
+        .until(roles.clone(), "reader", "the role is ready", |it| is(it, it.metadata.generation, "True", "Provisioned"))
+        .await;
     assert_eq!(users.get("alice").await.unwrap().metadata.resource_version, before);
     let calls = world.moto.calls().await;
     assert!(calls.keys().all(|call| call.starts_with("Get") || call.starts_with("List")), "{calls:?}");
@@ -140,7 +158,11 @@ async fn manifests_become_identities_and_go_again() {
     assert!(secrets.get_opt("alice-aws").await.unwrap().is_none());
     let keys = iam.list_access_keys().user_name("operator").send().await.unwrap();
     assert_eq!(keys.access_key_metadata()[0].status(), Some(&StatusType::Active), "nothing else was touched");
-    world.until(users.clone(), "alice", "alice has no tenant", |it| is(it, it.metadata.generation, "False", "TenantNotFound")).await;
+    world
+        .until(users.clone(), "alice", "alice has no tenant", |it| {
+            is(it, it.metadata.generation, "False", "TenantNotFound")
+        })
+        .await;
     users.delete("alice", &DeleteParams::default()).await.unwrap();
     world.gone(users, "alice").await;
 }
