@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod accounts;
 mod admission;
 mod admission_policies;
 mod aws_account;
@@ -15,6 +16,7 @@ mod crashes;
 mod docs;
 mod drift;
 mod examples;
+mod namespaces;
 mod printed;
 mod rights;
 mod secrecy;
