@@ -6,6 +6,7 @@ mod announce;
 
 mod pass;
 mod queue;
+mod release;
 mod settle;
 mod work;
 
