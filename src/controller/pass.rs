@@ -60,12 +60,7 @@ impl Operator {
         };
         let wanted = compile(name, &manifests, &context);
         let accounts = self.accounts_of(name, &wanted);
-        let state = || {
-            let snapshot = self.world.snapshot(name);
-            let mut state = snapshot.cluster;
-            state.secrets_known = snapshot.secrets_known;
-            state
-        };
+        let state = || self.world.snapshot(name).cluster;
         let gate = || match (self.leadership.is_current(), out_of_date.load(Ordering::Acquire)) {
             (false, _) => Gate::NotLeader,
             (true, true) => Gate::OutOfDate,
@@ -253,7 +248,9 @@ impl Operator {
     }
 }
 
-fn manifests_of(snapshot: &Snapshot) -> Manifests {
+/// The manifests in a snapshot, as a compilation takes them.
+#[must_use]
+pub fn manifests_of(snapshot: &Snapshot) -> Manifests {
     Manifests {
         tenant: snapshot.tenant.clone(),
         roles: snapshot.roles.clone(),

@@ -16,7 +16,7 @@ use kube::ResourceExt;
 use crate::api::{CloudAccount, DeletionPolicy, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
 use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
 use crate::names::{
-    AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
+    ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
 };
 
 /// Every manifest of one tenant: the Tenant, and what names it, being deleted or not.
@@ -144,7 +144,7 @@ fn orphaned(name: &TenantName, tenant: Option<&Tenant>, wanted: &mut Wanted) {
 
 fn lives(manifests: &Manifests, retains: bool) -> BTreeMap<ManifestRef, ManifestLife> {
     fn life<K: ResourceExt>(kind: ManifestKind, object: &K) -> (ManifestRef, ManifestLife) {
-        let adopt = object.annotations().get(annotations::ADOPT).is_some_and(|value| value == "true");
+        let adopt = object.annotations().get(ADOPT).is_some_and(|value| value == "true");
         let deleting = object.meta().deletion_timestamp.is_some();
         let uid = object.uid().unwrap_or_default();
         let paused = object.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true");
