@@ -39,10 +39,11 @@ impl Operator {
             return (BTreeSet::new(), Some(backoff(1)));
         }
         if let Some(what) = unusable(&manifest) {
-            self.accounts.forget(name);
             let message = format!("{what} is not supported yet. Nothing is done in this account. Take it out.");
+            let fault = Fault::new(Class::Invalid, "read", name, &message);
+            self.accounts.update(name, |entry| *entry = Entry { trouble: Some(fault), ..Entry::default() });
             self.say(name, &manifest, &Verdict::Stalled(Reason::Invalid, message)).await;
-            return (BTreeSet::new(), None);
+            return (self.world.tenants_of_account(name), None);
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
@@ -208,6 +209,7 @@ impl Operator {
             }
             // After a restart: what is in it must be read before it can be let go.
             if let Err(fault) = self.look(name, manifest).await {
+                self.accounts.update(name, |entry| entry.trouble = Some(fault.clone()));
                 let message = format!("what is in the account cannot be read: {}", fault.message);
                 self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
                 return Some(Duration::from_secs(60));
@@ -221,8 +223,12 @@ impl Operator {
         );
         self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
         // Tenants still need the account to clean it.
-        if let Err(fault) = self.look(name, manifest).await {
-            tracing::warn!(account = %name, %fault, "account not read");
+        match self.look(name, manifest).await {
+            Ok(_) => self.accounts.update(name, |entry| entry.trouble = None),
+            Err(fault) => {
+                tracing::warn!(account = %name, %fault, "account not read");
+                self.accounts.update(name, |entry| entry.trouble = Some(fault));
+            }
         }
         Some(Duration::from_secs(5))
     }

@@ -75,6 +75,14 @@ impl Accounts {
         ready.filter_map(|(name, entry)| Some((name.clone(), entry.account.clone()?))).collect()
     }
 
+    /// Whether the account has been looked at since the start, with whatever outcome. Before that nothing can be said of
+    /// what is in it, not even that it is missing.
+    #[must_use]
+    pub fn was_looked_at(&self, name: &AccountName) -> bool {
+        let entry = self.entry(name);
+        entry.trouble.is_some() || entry.account.is_some_and(|account| account.inventory.lock().swept)
+    }
+
     /// What a compilation must know of the CloudAccounts.
     #[must_use]
     pub fn facts(&self, manifests: &BTreeMap<AccountName, Arc<CloudAccount>>) -> BTreeMap<AccountName, AccountFacts> {
