@@ -34,7 +34,8 @@ pub const DESCRIPTION_PREFIX: &str = "tenantry: ";
 
 /// The annotation on a namespace that says which tenant it was made for; without it a namespace was adopted.
 pub const MADE_FOR: &str = "tenantry.dev/made-for";
-/// The annotation by which a namespace's admin gives it to a tenant, and a manifest takes over a cloud object.
+/// The annotation by which a namespace's admin gives it to the tenant that it names; on a TenantUser or TenantRole `"true"`
+/// takes over a cloud object that has the right name and no owner mark.
 pub const ADOPT: &str = "tenantry.dev/adopt";
 /// Label on a namespace that is not a tenant's but holds manifests of tenants.
 pub const LABEL_DEFINITIONS: &str = "tenantry.dev/definitions";

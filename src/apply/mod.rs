@@ -18,7 +18,7 @@ use crate::cloud::Cloud;
 use crate::cluster::Cluster;
 use crate::model::{Class, CloudAction, ClusterState, Fault, Finding, Inventory, ObjectId, Read};
 use crate::names::{AccountName, TenantName};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Outcome, Plan, Step};
 
 /// How many steps of one plan run side by side; the account's budget is what limits calls.
 const SIDE_BY_SIDE: usize = 16;
@@ -58,17 +58,6 @@ impl Default for Proof {
     fn default() -> Self {
         Self { answers: 3, pause: Duration::from_secs(2), tries: 20 }
     }
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is done.
-    Done,
-    /// It failed.
-    Failed(Fault),
-    /// It was not tried: a step that it needs failed, or the gate was shut.
-    Skipped,
 }
 
 /// What a plan is carried out with.

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
-use super::{ANNOTATION_MADE_FOR, Cluster, SecretContent};
+use super::{Cluster, SecretContent};
 use crate::model::{
     Class, ClusterAction, ClusterState, Fault, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, SecretTarget,
 };
-use crate::names::{ManifestRef, TAG_TENANT, TenantName};
+use crate::names::{MADE_FOR, ManifestRef, TAG_TENANT, TenantName};
 
 /// What goes wrong at one call.
 #[derive(Clone, Debug)]
@@ -291,7 +291,7 @@ impl Inner {
     fn delete(&mut self, at: &ObjRef) -> Result<(), Fault> {
         if at.kind == KubeKind::Namespace {
             let Some(seen) = self.namespaces.get(&at.name) else { return Ok(()) };
-            if !seen.annotations.contains_key(ANNOTATION_MADE_FOR) {
+            if !seen.annotations.contains_key(MADE_FOR) {
                 return Err(Fault::new(Class::NotOwned, "delete", at, "was not made by Tenantry"));
             }
             self.remove_namespace(&at.name);
@@ -331,7 +331,7 @@ impl Cluster for MemoryCluster {
             ClusterAction::Release(name) => {
                 if let Some(seen) = inner.namespaces.get_mut(name) {
                     seen.labels.retain(|key, _| !key.starts_with("tenantry.dev/"));
-                    seen.annotations.remove(ANNOTATION_MADE_FOR);
+                    seen.annotations.remove(MADE_FOR);
                 }
                 Ok(())
             }

@@ -40,8 +40,6 @@ use crate::model::KubeKind;
 
 /// The field manager of every write of ours.
 pub const FIELD_MANAGER: &str = "tenantry";
-/// The annotation of a namespace that we made; its value is the tenant. A namespace without it is never deleted.
-pub const ANNOTATION_MADE_FOR: &str = "tenantry.dev/made-for";
 
 /// The kinds that are watched by our label. Namespaces are watched all, by their metadata.
 const LABELLED_KINDS: [KubeKind; 7] = [

@@ -27,7 +27,7 @@ const PAGE: u32 = 500;
 
 /// Reads the whole cluster once: a snapshot for every tenant that anything mentions. Needs the right to list manifests,
 /// namespaces and the kinds that we make; a namespace whose Secrets may not be listed is left out of
-/// [`Snapshot::secrets_known`].
+/// the snapshots' `cluster.secrets_known`.
 pub async fn read_once(client: Client) -> Result<BTreeMap<TenantName, Snapshot>, Fault> {
     let store = Store::default();
     let link = Link::new(client, Arc::new(WriteCounts::default()));

@@ -1,6 +1,6 @@
 //! What one pass looks at: everything that the cluster says about one tenant, at one moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
@@ -24,9 +24,6 @@ pub struct Snapshot {
     /// Namespaces that the tenant names, that carry its label or that its manifests live in; objects and Secrets with
     /// its label.
     pub cluster: ClusterState,
-    /// Those of the namespaces above whose Secrets were listed. In any other, a Secret that is not in `cluster` may yet
-    /// exist.
-    pub secrets_known: BTreeSet<String>,
     /// Whether every watch but those of Secrets was listed and none has lost its list since. While it is false, what is
     /// not here may yet exist: nothing may be deleted for not being wanted.
     pub ready: bool,

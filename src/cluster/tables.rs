@@ -111,7 +111,6 @@ impl Tables {
             roles: self.roles.of_tenant(tenant).map(|(_, role)| role.clone()).collect(),
             notebooks: self.notebooks.of_tenant(tenant).map(|(_, notebook)| notebook.clone()).collect(),
             accounts: self.accounts(),
-            secrets_known: BTreeSet::new(),
             ready: self.is_ready(),
             cluster: ClusterState::default(),
             tenant: None,
@@ -123,7 +122,7 @@ impl Tables {
         names.extend(self.namespaces.of_tenant(tenant).map(|(key, _)| key.name.clone()));
         for name in names {
             if self.secrets.get(&name).is_some_and(Table::is_ready) {
-                snapshot.secrets_known.insert(name.clone());
+                snapshot.cluster.secrets_known.insert(name.clone());
             }
             if let Some((_, seen)) = self.namespaces.get(&Key::new(None, &name)) {
                 snapshot.cluster.namespaces.insert(name, seen.clone());

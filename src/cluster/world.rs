@@ -161,7 +161,7 @@ impl World {
     }
 
     /// Watches our Secrets in exactly these namespaces. The right to do so may come later: a refusal is no error, it is
-    /// tried again, soon at first. A namespace whose Secrets are listed appears in [`Snapshot::secrets_known`], and its
+    /// tried again, soon at first. A namespace whose Secrets are listed appears in the snapshot's `cluster.secrets_known`, and its
     /// tenants are woken.
     pub fn watch_secrets(&self, namespaces: &BTreeSet<String>) {
         let mut watches = self.secret_watches.lock();

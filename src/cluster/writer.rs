@@ -12,9 +12,9 @@ use super::faults::Deed;
 use super::link::Link;
 use super::secrets::{self, SecretContent};
 use super::store::Store;
-use super::{ANNOTATION_MADE_FOR, Cluster, FIELD_MANAGER};
+use super::{Cluster, FIELD_MANAGER};
 use crate::model::{Class, ClusterAction, Fault, KubeKind, KubeObject, ObjRef, SecretSeen, SecretTarget};
-use crate::names::{ManifestKind, ManifestRef, TAG_TENANT};
+use crate::names::{MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT};
 
 /// A resource version that no object has. Server-side apply ignores it where there is no object and answers 409 where
 /// there is one: a create that owns its fields. A POST would own them under another operation, and what a later apply
@@ -109,7 +109,7 @@ impl KubeCluster {
         let deed = Deed::on("delete", at);
         if at.kind == KubeKind::Namespace {
             let made =
-                self.store.namespace_seen(&at.name).is_some_and(|it| it.annotations.contains_key(ANNOTATION_MADE_FOR));
+                self.store.namespace_seen(&at.name).is_some_and(|it| it.annotations.contains_key(MADE_FOR));
             if !made {
                 return Err(deed.fault(Class::NotOwned, "it was not made by Tenantry"));
             }

@@ -8,8 +8,8 @@ use kube::{Client, Config};
 
 use crate::cloud::{Calls, Cloud, Rates};
 use crate::cluster::{Snapshot, cluster_id, read_once, read_secret_data};
-use crate::controller::{Accounts, Stage};
-use crate::desired::{Context, Manifests, compile};
+use crate::controller::{Accounts, Stage, manifests_of};
+use crate::desired::{Context, compile};
 use crate::model::{FRESH_WRITE, Fault};
 use crate::names::{AccountName, ClusterId, TenantName};
 use crate::plan::{Plan, render};
@@ -97,15 +97,8 @@ async fn plan_of(
     accounts: &Accounts,
     context: &Context,
 ) -> Result<Plan, String> {
-    let manifests = Manifests {
-        tenant: snapshot.tenant.clone(),
-        roles: snapshot.roles.clone(),
-        users: snapshot.users.clone(),
-        notebooks: snapshot.notebooks.clone(),
-    };
-    let wanted = compile(tenant, &manifests, context);
-    let mut state = snapshot.cluster.clone();
-    state.secrets_known.clone_from(&snapshot.secrets_known);
+    let wanted = compile(tenant, &manifests_of(snapshot), context);
+    let state = &snapshot.cluster;
     let stage = Stage {
         wanted: &wanted,
         accounts: &accounts.ready(),
@@ -115,7 +108,7 @@ async fn plan_of(
         gate: &|| crate::apply::Gate::NotLeader,
         now: &Timestamp::now,
     };
-    let (plan, faults) = stage.look(&state).await;
+    let (plan, faults) = stage.look(state).await;
     match faults.into_iter().next() {
         Some((account, fault)) => Err(format!("CloudAccount {account}: {fault}")),
         None => Ok(plan),

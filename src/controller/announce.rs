@@ -2,10 +2,9 @@
 
 use super::Operator;
 use super::settle::Settled;
-use crate::apply::Outcome;
 use crate::cluster::{Tone, Watched};
 use crate::names::ManifestRef;
-use crate::plan::Step;
+use crate::plan::{Outcome, Step};
 use crate::status::Verdict;
 
 /// How many steps one event names; the rest is counted.

@@ -6,6 +6,7 @@ mod announce;
 
 mod pass;
 mod queue;
+mod release;
 mod settle;
 mod work;
 
@@ -23,6 +24,7 @@ use crate::metrics::Passes;
 use crate::names::{ClusterId, TenantName};
 
 pub use accounts::Accounts;
+pub use pass::manifests_of;
 pub use settle::{Settled, Stage, settle};
 
 /// What holds for the whole process.

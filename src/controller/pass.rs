@@ -12,12 +12,13 @@ use super::accounts::backoff;
 use super::settle::{Settled, Stage, settle};
 use super::{Memory, Operator, forced};
 use crate::api::Reason;
-use crate::apply::{Account, Gate, Outcome};
+use crate::apply::{Account, Gate};
 use crate::cloud::AnyCloud;
 use crate::cluster::{Snapshot, Watched};
 use crate::desired::{Context, Manifests, compile, manifest_ref};
 use crate::model::{Class, Inventory, Life, Wanted};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
+use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
 
 /// Even where nothing wakes it, a tenant is compared this often: keys age.
@@ -59,12 +60,7 @@ impl Operator {
         };
         let wanted = compile(name, &manifests, &context);
         let accounts = self.accounts_of(name, &wanted);
-        let state = || {
-            let snapshot = self.world.snapshot(name);
-            let mut state = snapshot.cluster;
-            state.secrets_known = snapshot.secrets_known;
-            state
-        };
+        let state = || self.world.snapshot(name).cluster;
         let gate = || match (self.leadership.is_current(), out_of_date.load(Ordering::Acquire)) {
             (false, _) => Gate::NotLeader,
             (true, true) => Gate::OutOfDate,
@@ -250,84 +246,11 @@ impl Operator {
         }
         self.announce(object, subject, verdict, settled).await;
     }
-
-    /// Takes our finalizer off what is being deleted and has nothing left. Returns whether all that could go is gone.
-    async fn release(
-        &self,
-        manifests: &Manifests,
-        wanted: &Wanted,
-        settled: &Settled,
-        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
-        context: &Context,
-    ) -> bool {
-        let mut all = true;
-        let named_by_tenant: Vec<AccountName> =
-            manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
-        let free = |subject: &ManifestRef, named: &[AccountName]| {
-            let unreadable =
-                named.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
-            let left = settled.left.steps.iter().any(|step| step.subject == *subject);
-            let marked =
-                accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
-            !unreadable && !left && !marked
-        };
-        for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
-            let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
-            let told = user.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
-            let named: Vec<AccountName> =
-                told.chain(user.spec.accounts.iter().flatten().map(AccountName::new)).collect();
-            all &= self.let_go(user.as_ref(), free(&subject, &named)).await;
-        }
-        for role in manifests.roles.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
-            let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
-            let told = role.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
-            let named: Vec<AccountName> = told.collect();
-            all &= self.let_go(role.as_ref(), free(&subject, &named)).await;
-        }
-        if let Some(tenant) = manifests.tenant.as_ref().filter(|_| wanted.life == Life::Deleting) {
-            let snapshot = self.world.snapshot(&wanted.tenant);
-            let own = |namespace: Option<String>| tenant.namespace_names().contains(&namespace.unwrap_or_default());
-            let inside = snapshot.users.iter().filter(|it| own(it.namespace())).count()
-                + snapshot.roles.iter().filter(|it| own(it.namespace())).count()
-                + snapshot.notebooks.iter().filter(|it| own(it.namespace())).count();
-            let ours = snapshot
-                .cluster
-                .namespaces
-                .values()
-                .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
-            let marked =
-                accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
-            let unreadable = named_by_tenant
-                .iter()
-                .any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
-            let nothing_left = settled.left.steps.is_empty()
-                && snapshot.cluster.objects.is_empty()
-                && snapshot.cluster.secrets.is_empty();
-            let free = inside == 0 && ours.count() == 0 && !marked && !unreadable && nothing_left;
-            all &= self.let_go(tenant.as_ref(), free).await;
-        }
-        all
-    }
-
-    async fn let_go<K: Watched>(&self, object: &K, free: bool) -> bool {
-        if !free {
-            return false;
-        }
-        match self.finalizers.remove(object).await {
-            Ok(()) => true,
-            Err(fault) => {
-                tracing::warn!(%fault, "finalizer not removed");
-                false
-            }
-        }
-    }
 }
 
-fn accounts_known(context: &Context, name: &AccountName) -> bool {
-    context.accounts.get(name).is_some_and(|facts| facts.id.is_some())
-}
-
-fn manifests_of(snapshot: &Snapshot) -> Manifests {
+/// The manifests in a snapshot, as a compilation takes them.
+#[must_use]
+pub fn manifests_of(snapshot: &Snapshot) -> Manifests {
     Manifests {
         tenant: snapshot.tenant.clone(),
         roles: snapshot.roles.clone(),

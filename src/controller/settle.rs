@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::apply::{Account, Applier, Gate, Outcome, Proof};
+use crate::apply::{Account, Applier, Gate, Proof};
 use crate::cloud::Cloud;
 use crate::cluster::Cluster;
 use crate::model::{ClusterState, Fault, ObjectId, Read, Wanted};
 use crate::names::AccountName;
-use crate::plan::{Observed, Plan, Step, plan};
+use crate::plan::{Observed, Outcome, Plan, Step, plan};
 
 /// Plans in a row within one pass: what one plan made possible the next one does (a namespace that can go once its
 /// manifests are gone).

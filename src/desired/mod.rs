@@ -13,10 +13,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
+use crate::api::{CloudAccount, DeletionPolicy, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
 use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
 use crate::names::{
-    AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
+    ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
 };
 
 /// Every manifest of one tenant: the Tenant, and what names it, being deleted or not.
@@ -81,15 +81,18 @@ struct Compiler<'a> {
 /// Says what should exist for the tenant of that name.
 #[must_use]
 pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> Wanted {
+    let retains = manifests.tenant.as_ref().is_some_and(|it| it.spec.deletion_policy == DeletionPolicy::Retain);
     let life = match &manifests.tenant {
         None => Life::Absent,
+        // As long as nothing can be released, nothing that is to be retained may be deleted.
+        Some(_) if retains => Life::Alive,
         Some(tenant) if tenant.metadata.deletion_timestamp.is_some() => Life::Deleting,
         Some(_) => Life::Alive,
     };
     let mut wanted = Wanted {
         tenant: name.clone(),
         life,
-        manifests: lives(manifests),
+        manifests: lives(manifests, retains),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
@@ -139,9 +142,9 @@ fn orphaned(name: &TenantName, tenant: Option<&Tenant>, wanted: &mut Wanted) {
     }
 }
 
-fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
+fn lives(manifests: &Manifests, retains: bool) -> BTreeMap<ManifestRef, ManifestLife> {
     fn life<K: ResourceExt>(kind: ManifestKind, object: &K) -> (ManifestRef, ManifestLife) {
-        let adopt = object.annotations().get(annotations::ADOPT).is_some_and(|value| value == "true");
+        let adopt = object.annotations().get(ADOPT).is_some_and(|value| value == "true");
         let deleting = object.meta().deletion_timestamp.is_some();
         let uid = object.uid().unwrap_or_default();
         let paused = object.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true");
@@ -152,6 +155,12 @@ fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
     let users = manifests.users.iter().map(|it| life(ManifestKind::TenantUser, it.as_ref()));
     let notebooks = manifests.notebooks.iter().map(|it| life(ManifestKind::TenantNotebook, it.as_ref()));
     let mut lives: BTreeMap<ManifestRef, ManifestLife> = tenant.chain(roles).chain(users).chain(notebooks).collect();
+    if retains {
+        for life in lives.values_mut().filter(|life| life.deleting) {
+            life.deleting = false;
+            life.held = true;
+        }
+    }
     // A paused Tenant pauses everything in it.
     if lives.iter().any(|(manifest, life)| manifest.kind == ManifestKind::Tenant && life.paused) {
         lives.values_mut().for_each(|life| life.paused = true);

@@ -37,7 +37,8 @@ impl Compiler<'_> {
             }
         }
         if spec.deletion_policy == DeletionPolicy::Retain {
-            self.unsupported(&tenant, None, "deletionPolicy Retain");
+            let message = "spec.deletionPolicy Retain is not supported yet: nothing is deleted and no finalizer comes off. Set it to Delete to delete everything.";
+            self.refuse(&tenant, None, Class::Invalid, message.to_owned());
         }
         if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
             self.unsupported(&tenant, None, "serviceAccounts of a namespace");

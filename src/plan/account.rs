@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Orphan, Rank, keys};
+use super::{Action, Draft, Rank, keys};
 use crate::model::{
-    Class, CloudAction, ClusterState, Group, Inventory, Life, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
-    Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
+    Class, CloudAction, ClusterState, Group, Inventory, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef, Read,
+    Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, Mark};
 use crate::policy::{self, Document};
@@ -28,7 +28,7 @@ pub(super) struct Account<'d, 'a, 'w> {
     pub(super) inventory: &'a Inventory,
     pub(super) cluster: &'a ClusterState,
     /// Objects that a manifest wants, whether they are there or not.
-    claimed: BTreeSet<ObjectId>,
+    pub(super) claimed: BTreeSet<ObjectId>,
 }
 
 pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Inventory, cluster: &ClusterState) {
@@ -59,7 +59,7 @@ impl Account<'_, '_, '_> {
         self.draft.refusals.push(Refusal { subject: subject.clone(), account, class, message });
     }
 
-    fn life(&self, manifest: &ManifestRef) -> Option<&ManifestLife> {
+    pub(super) fn life(&self, manifest: &ManifestRef) -> Option<&ManifestLife> {
         self.draft.wanted.manifests.get(manifest)
     }
 
@@ -174,11 +174,13 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    /// Sets what is missing and removes what we once set and no longer want: every tag on an object of ours is ours.
+    /// Sets what is missing and removes what is not wanted: a tag is a right wherever policies look at principal tags, so
+    /// every tag on an object of ours is ours, but for those that AWS itself sets.
     fn tags(&mut self, of: &ObjectId, subject: &ManifestRef, seen: &Tags, wanted: &Tags) {
         let set: Tags =
             wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        let unset: BTreeSet<String> = seen.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let unset: BTreeSet<String> =
+            seen.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with("aws:")).cloned().collect();
         if !set.is_empty() || !unset.is_empty() {
             let mut detail: Vec<String> = set.iter().map(|(key, value)| format!("+ {key}={value}")).collect();
             detail.extend(unset.iter().map(|key| format!("- {key}")));
@@ -340,7 +342,7 @@ impl Account<'_, '_, '_> {
         self.drop_inline(of, subject, seen.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect());
     }
 
-    fn drop_inline(&mut self, of: &ObjectId, subject: &ManifestRef, names: Vec<String>) {
+    pub(super) fn drop_inline(&mut self, of: &ObjectId, subject: &ManifestRef, names: Vec<String>) {
         for name in names {
             self.step(subject, Rank::Revoke, CloudAction::DeleteInline { of: of.clone(), name }, Vec::new());
         }
@@ -356,93 +358,6 @@ impl Account<'_, '_, '_> {
                 }
                 _ => false,
             })
-    }
-
-    /// Removes what carries our marks and no manifest asks for, or tells of it where the manifest is gone without us.
-    fn remove_unwanted(&mut self) {
-        let wanted = self.draft.wanted;
-        for object in self.inventory.of_tenant(&wanted.tenant) {
-            let Some(mark) = self.inventory.mark(&object) else { continue };
-            if mark.cluster != self.inventory.cluster || self.claimed.contains(&object) {
-                continue;
-            }
-            let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
-            let tenant = wanted.tenant_ref();
-            match (owner, wanted.life) {
-                (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
-                (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
-                    self.remove(&object, &manifest)
-                }
-                (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
-                    self.remove(&object, &manifest);
-                }
-                (owner, Life::Deleting) => {
-                    let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
-                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
-                        self.remove(&object, &manifest);
-                    }
-                }
-                _ => {
-                    let account = self.name.clone();
-                    self.draft.orphans.push(Orphan { account, object, owner: mark.owner });
-                }
-            }
-        }
-    }
-
-    /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
-    fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
-        life.adopt || self.on_our_path(object)
-    }
-
-    fn on_our_path(&self, object: &ObjectId) -> bool {
-        let path = match object.kind {
-            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
-            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
-            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
-        };
-        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
-    }
-
-    fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
-        match object.kind {
-            ObjectKind::User => self.remove_user(&object.name, subject),
-            ObjectKind::Group => self.remove_group(&object.name, subject),
-            ObjectKind::Policy => self.remove_policy(&object.name, subject),
-        }
-    }
-
-    fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
-        let Some(user) = self.inventory.users.get(name) else { return };
-        let object = ObjectId::user(name);
-        for id in keys::known_ids(self, user, subject) {
-            self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
-        }
-        for group in &user.groups {
-            let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };
-            self.step(subject, Rank::Revoke, action, Vec::new());
-        }
-        for arn in &user.attached {
-            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
-            self.step(subject, Rank::Revoke, action, Vec::new());
-        }
-        self.drop_inline(&object, subject, user.inline.keys().cloned().collect());
-        self.step(subject, Rank::Revoke, CloudAction::DeleteUser(name.clone()), Vec::new());
-    }
-
-    fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {
-        let Some(group) = self.inventory.groups.get(name) else { return };
-        let object = ObjectId::group(name);
-        for arn in &group.attached {
-            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
-            self.step(subject, Rank::Revoke, action, Vec::new());
-        }
-        self.drop_inline(&object, subject, group.inline.keys().cloned().collect());
-        self.step(subject, Rank::Revoke, CloudAction::DeleteGroup(name.clone()), Vec::new());
-    }
-
-    fn remove_policy(&mut self, name: &CloudName, subject: &ManifestRef) {
-        self.step(subject, Rank::Revoke, CloudAction::DeletePolicy(name.clone()), Vec::new());
     }
 }
 

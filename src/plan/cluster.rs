@@ -26,7 +26,8 @@ pub(super) fn plan(draft: &mut Draft<'_>, observed: &Observed<'_>) {
             if !labels.iter().all(|(key, value)| seen.labels.get(key) == Some(value)) {
                 let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
                 let action = ClusterAction::Apply(KubeObject { at, body });
-                draft.step(&tenant, Rank::Change, Action::Cluster(action), Vec::new());
+                let detail = labels.iter().map(|(key, value)| format!("label {key}={value}")).collect();
+                draft.step(&tenant, Rank::Change, Action::Cluster(action), detail);
             }
         }
     }

@@ -5,6 +5,7 @@ mod account;
 mod cluster;
 mod keys;
 mod order;
+mod removal;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{CloudAction, ClusterAction, ClusterState, Inventory, KeyWish, ObjectId, Read, Refusal, Wanted};
+use crate::model::{
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, ObjectId, Read, Refusal, Wanted,
+};
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
 pub use render::{Summary, render};
@@ -64,6 +67,17 @@ pub struct Step {
     pub needs: BTreeSet<usize>,
     /// What people read beside it: old and new, or why.
     pub detail: Vec<String>,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(Fault),
+    /// It was not tried: a step that it needs failed, or the gate was shut.
+    Skipped,
 }
 
 /// An object with our marks that no manifest wants and whose manifest is gone.
@@ -158,3 +172,6 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         orphans: draft.orphans,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
-use crate::apply::Outcome;
 use crate::model::{Class, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestRef};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Outcome, Plan, Step};
 
 /// Failed passes in a row after which Ready is no longer what it was.
 const PATIENCE: u32 = 3;

@@ -11,9 +11,9 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tenantry::cluster::{ANNOTATION_MADE_FOR, SecretContent, Wake, World, missing_crds};
+use tenantry::cluster::{SecretContent, Wake, World, missing_crds};
 use tenantry::model::{Class, Fault, KubeKind, KubeObject, ObjRef};
-use tenantry::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use tenantry::names::{AccountName, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 use testbed::ControlPlane;
 use tokio::sync::OnceCell;
 
@@ -58,7 +58,7 @@ async fn wakes(world: &World, tenant: &str) -> usize {
 }
 
 fn namespace(name: &str, tenant: &str, labels: &[&str]) -> KubeObject {
-    let mut body = json!({"metadata": {"labels": {TAG_TENANT: tenant}, "annotations": {ANNOTATION_MADE_FOR: tenant}}});
+    let mut body = json!({"metadata": {"labels": {TAG_TENANT: tenant}, "annotations": {MADE_FOR: tenant}}});
     for label in labels {
         body["metadata"]["labels"][label] = Value::from("x");
     }

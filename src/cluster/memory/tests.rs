@@ -10,7 +10,7 @@ fn at() -> SecretTarget {
 }
 
 fn namespace() -> KubeObject {
-    let body = json!({"metadata": {"labels": {TAG_TENANT: "acme"}, "annotations": {ANNOTATION_MADE_FOR: "acme"}}});
+    let body = json!({"metadata": {"labels": {TAG_TENANT: "acme"}, "annotations": {MADE_FOR: "acme"}}});
     KubeObject { at: ObjRef::cluster_scoped(KubeKind::Namespace, "acme"), body }
 }
 

@@ -101,10 +101,10 @@ spec: {}
 
     world.watch_secrets(&BTreeSet::from(["rights".to_owned()]));
     wakes(&world, "rights").await;
-    assert!(world.snapshot(&acme).secrets_known.is_empty(), "what may not be read is not known");
+    assert!(world.snapshot(&acme).cluster.secrets_known.is_empty(), "what may not be read is not known");
     assert!(world.snapshot(&acme).ready, "and holds nothing else up");
     let once = read_once(robot.clone()).await.unwrap();
-    assert!(once[&acme].tenant.is_some() && once[&acme].secrets_known.is_empty());
+    assert!(once[&acme].tenant.is_some() && once[&acme].cluster.secrets_known.is_empty());
     let right = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -118,11 +118,11 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: secrets}
 subjects: [{kind: ServiceAccount, name: robot, namespace: rights}]
 ";
     testbed::apply::apply(&admin, right).await.unwrap();
-    eventually("the Secrets are known", || world.snapshot(&acme).secrets_known.contains("rights")).await;
+    eventually("the Secrets are known", || world.snapshot(&acme).cluster.secrets_known.contains("rights")).await;
     assert!(wakes(&world, "rights").await >= 1, "the tenant can go on");
-    assert!(read_once(robot).await.unwrap()[&acme].secrets_known.contains("rights"));
+    assert!(read_once(robot).await.unwrap()[&acme].cluster.secrets_known.contains("rights"));
     world.watch_secrets(&BTreeSet::new());
-    assert!(world.snapshot(&acme).secrets_known.is_empty());
+    assert!(world.snapshot(&acme).cluster.secrets_known.is_empty());
 }
 
 #[tokio::test]

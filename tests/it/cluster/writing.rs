@@ -66,7 +66,7 @@ async fn a_secret_is_rehearsed_written_replaced_and_never_taken_from_others() {
     assert_eq!(class(cluster.rehearse_secret(&at, &content("keys", "keys", "A"), None).await), Class::Waiting);
     cluster.execute(&ClusterAction::Create(namespace("keys", "keys", &[]))).await.unwrap();
     world.watch_secrets(&BTreeSet::from(["keys".to_owned()]));
-    eventually("the Secrets are listed", || world.snapshot(&acme).secrets_known.contains("keys")).await;
+    eventually("the Secrets are listed", || world.snapshot(&acme).cluster.secrets_known.contains("keys")).await;
 
     cluster.rehearse_secret(&at, &content("keys", "keys", "A"), None).await.unwrap();
     assert!(secrets.get_opt(&at.name).await.unwrap().is_none(), "a rehearsal writes nothing");

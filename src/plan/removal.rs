@@ -1,0 +1,95 @@
+//! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
+
+use super::account::Account;
+use super::{Orphan, Rank, keys};
+use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind};
+use crate::names::{CloudName, ManifestRef};
+
+impl Account<'_, '_, '_> {
+    /// Removes what carries our marks and no manifest asks for, or tells of it where the manifest is gone without us.
+    pub(super) fn remove_unwanted(&mut self) {
+        let wanted = self.draft.wanted;
+        for object in self.inventory.of_tenant(&wanted.tenant) {
+            let Some(mark) = self.inventory.mark(&object) else { continue };
+            if mark.cluster != self.inventory.cluster || self.claimed.contains(&object) {
+                continue;
+            }
+            let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
+            let tenant = wanted.tenant_ref();
+            match (owner, wanted.life) {
+                (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
+                (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
+                    self.remove(&object, &manifest)
+                }
+                (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
+                    self.remove(&object, &manifest);
+                }
+                (owner, Life::Deleting) => {
+                    let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
+                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
+                        self.remove(&object, &manifest);
+                    }
+                }
+                _ => {
+                    let account = self.name.clone();
+                    self.draft.orphans.push(Orphan { account, object, owner: mark.owner });
+                }
+            }
+        }
+    }
+
+    /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
+    fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
+        life.adopt || self.on_our_path(object)
+    }
+
+    fn on_our_path(&self, object: &ObjectId) -> bool {
+        let path = match object.kind {
+            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
+            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
+            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
+        };
+        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
+    }
+
+    fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        match object.kind {
+            ObjectKind::User => self.remove_user(&object.name, subject),
+            ObjectKind::Group => self.remove_group(&object.name, subject),
+            ObjectKind::Policy => self.remove_policy(&object.name, subject),
+        }
+    }
+
+    fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(user) = self.inventory.users.get(name) else { return };
+        let object = ObjectId::user(name);
+        for id in keys::known_ids(self, user, subject) {
+            self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
+        }
+        for group in &user.groups {
+            let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        for arn in &user.attached {
+            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        self.drop_inline(&object, subject, user.inline.keys().cloned().collect());
+        self.step(subject, Rank::Revoke, CloudAction::DeleteUser(name.clone()), Vec::new());
+    }
+
+    fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(group) = self.inventory.groups.get(name) else { return };
+        let object = ObjectId::group(name);
+        for arn in &group.attached {
+            let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
+            self.step(subject, Rank::Revoke, action, Vec::new());
+        }
+        self.drop_inline(&object, subject, group.inline.keys().cloned().collect());
+        self.step(subject, Rank::Revoke, CloudAction::DeleteGroup(name.clone()), Vec::new());
+    }
+
+    fn remove_policy(&mut self, name: &CloudName, subject: &ManifestRef) {
+        self.step(subject, Rank::Revoke, CloudAction::DeletePolicy(name.clone()), Vec::new());
+    }
+}

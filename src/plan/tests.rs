@@ -1,0 +1,259 @@
+//! Plans as text for the cases in `tests/cases/`, and what must hold for every plan.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::CloudAccount;
+use crate::desired::{AccountFacts, Context, Manifests, compile};
+use crate::model::{Effect, NamespaceSeen, NewKey, SecretSeen, User, covers};
+use crate::names::{ClusterId, TAG_OWNER};
+
+const ACCOUNT: &str = "123456789012";
+const TENANT: &str = "acme";
+
+/// An account and a cluster that do as they are told, at once and without a network.
+struct World {
+    inventory: Inventory,
+    cluster: ClusterState,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, "aws");
+        inventory.swept = true;
+        let mut cluster = ClusterState::default();
+        cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
+        cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
+        Self { inventory, cluster }
+    }
+
+    fn plan(&self, manifests: &Manifests) -> Plan {
+        let wanted = compile(&TenantName::new(TENANT), manifests, &context());
+        let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
+        plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: Timestamp::UNIX_EPOCH })
+    }
+
+    fn carry_out(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            match &step.action {
+                Action::Cloud { action, .. } => {
+                    let effect = match action {
+                        CloudAction::Attach { policy: crate::model::PolicyRef::Vendor(name), .. } => {
+                            Effect::Arn(format!("arn:aws:iam::aws:policy/job-function/{name}"))
+                        }
+                        _ => Effect::Done,
+                    };
+                    self.inventory.record(action, &effect, Instant::now());
+                }
+                Action::IssueKey { user, wish, .. } => {
+                    let id = format!("AKIA{}", user.as_str().to_ascii_uppercase());
+                    let secret = "hush".to_owned().into();
+                    let key = NewKey { id: id.clone(), secret, created: Timestamp::UNIX_EPOCH };
+                    self.inventory.record(&CloudAction::CreateKey(user.clone()), &Effect::Key(key), Instant::now());
+                    let seen = SecretSeen {
+                        owner_uid: wish.owner_uid.clone(),
+                        owner_name: wish.owner.name.clone(),
+                        account: "aws".to_owned(),
+                        key_id: Some(id),
+                        ..SecretSeen::default()
+                    };
+                    self.cluster.secrets.insert(wish.secret.clone(), seen);
+                }
+                Action::Cluster(action) => self.on_cluster(action),
+            }
+        }
+    }
+
+    fn on_cluster(&mut self, action: &ClusterAction) {
+        match action {
+            ClusterAction::Create(object) | ClusterAction::Apply(object) => {
+                if object.at.kind == crate::model::KubeKind::Namespace {
+                    let seen = self.cluster.namespaces.entry(object.at.name.clone()).or_default();
+                    let texts = |value: &Value| serde_json::from_value(value.clone()).unwrap_or_default();
+                    seen.labels = texts(&object.body["metadata"]["labels"]);
+                    seen.annotations = texts(&object.body["metadata"]["annotations"]);
+                } else {
+                    self.cluster.objects.insert(object.at.clone(), object.body.clone());
+                }
+            }
+            ClusterAction::Delete(at) => {
+                self.cluster.objects.remove(at);
+                self.cluster.namespaces.remove(&at.name);
+            }
+            ClusterAction::Release(name) => drop(self.cluster.namespaces.remove(name)),
+            ClusterAction::DeleteSecret { secret, .. } => drop(self.cluster.secrets.remove(secret)),
+            ClusterAction::DeleteManifest(_) => {}
+        }
+    }
+}
+
+fn context() -> Context {
+    let spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+    let metadata = json!({"name": "aws", "uid": "uid-aws"});
+    let manifest: CloudAccount = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+    let facts = AccountFacts {
+        manifest: Arc::new(manifest),
+        id: Some(ACCOUNT.to_owned()),
+        partition: "aws".to_owned(),
+        trouble: None,
+    };
+    Context {
+        cluster: ClusterId::new("c1"),
+        accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
+        operator_namespace: "tenantry-system".to_owned(),
+        operator_account: "tenantry".to_owned(),
+        now: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn manifests(documents: &[Value]) -> Manifests {
+    fn of<K: DeserializeOwned>(documents: &[Value], kind: &str) -> Vec<Arc<K>> {
+        let uid = |value: &Value| {
+            let mut value = value.clone();
+            value["metadata"]["uid"] = json!(format!("uid-{}", value["metadata"]["name"].as_str().unwrap_or_default()));
+            value
+        };
+        let mine = documents.iter().filter(|value| value["kind"] == kind);
+        mine.map(|value| Arc::new(serde_json::from_value(uid(value)).unwrap())).collect()
+    }
+    Manifests {
+        tenant: of(documents, "Tenant").pop(),
+        roles: of(documents, "TenantRole"),
+        users: of(documents, "TenantUser"),
+        notebooks: of(documents, "TenantNotebook"),
+    }
+}
+
+fn read(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_saphyr::from_multiple::<Option<Value>>(&text).unwrap().into_iter().flatten().collect()
+}
+
+/// Each folder in `tests/cases/` has `before.yaml` (what is carried out first), `after.yaml`, and `plan.txt`: the plan
+/// from the one to the other. With `UPDATE_CASES=1` the texts are written anew, to be read in the change.
+#[test]
+fn the_cases_give_their_plans() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty());
+    for case in cases.iter().filter(|case| case.is_dir()) {
+        let mut world = World::new();
+        for _ in 0..2 {
+            let first = world.plan(&manifests(&read(&case.join("before.yaml"))));
+            world.carry_out(&first);
+        }
+        let next = world.plan(&manifests(&read(&case.join("after.yaml"))));
+        let about = BTreeMap::from([(AccountName::new("aws"), format!("{ACCOUNT}, eu-west-1"))]);
+        let text = render(&[next], &about, 5.0);
+        let file = case.join("plan.txt");
+        if std::env::var_os("UPDATE_CASES").is_some() {
+            std::fs::write(&file, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(&file).unwrap_or_default(), "{}", case.display());
+    }
+}
+
+fn random_manifests() -> impl Strategy<Value = Manifests> {
+    let role = (any::<bool>(), 0..3u8, prop::option::of(Just("ReadOnlyAccess")));
+    let user = (prop::collection::btree_set(0..3usize, 0..3), any::<bool>(), any::<bool>(), any::<bool>());
+    let roles = prop::collection::vec(role, 0..3);
+    let users = prop::collection::vec(user, 0..4);
+    (roles, users, any::<bool>()).prop_map(|(roles, users, grouped)| {
+        let grouping = if grouped { "Group" } else { "None" };
+        let accounts = json!([{"name": "aws", "grouping": grouping}]);
+        let spec = json!({"accounts": accounts, "definitionNamespaces": ["tenancy"]});
+        let mut documents = vec![json!({"kind": "Tenant", "metadata": {"name": TENANT}, "spec": spec})];
+        for (index, (default, version, managed)) in roles.iter().enumerate() {
+            let resource = format!("arn:aws:s3:::bucket-{version}/$(user)/*");
+            let statement = json!({"effect": "Allow", "actions": ["s3:GetObject"], "resources": [resource]});
+            let aws = json!({"statements": [statement], "managedPolicies": managed.iter().collect::<Vec<_>>()});
+            let spec = json!({"tenant": TENANT, "default": default, "aws": aws});
+            let metadata = json!({"name": format!("role-{index}"), "namespace": "tenancy"});
+            documents.push(json!({"kind": "TenantRole", "metadata": metadata, "spec": spec}));
+        }
+        for (index, (of, key, suspended, subject)) in users.iter().enumerate() {
+            let names: Vec<String> = of.iter().map(|role| format!("role-{role}")).collect();
+            let mut spec = json!({"tenant": TENANT, "roles": names, "suspended": suspended});
+            if *key {
+                spec["accessKey"] = json!({});
+            }
+            if *subject {
+                spec["kubernetes"] = json!({"kind": "User", "name": format!("user-{index}@acme.example")});
+            }
+            let metadata = json!({"name": format!("user-{index}"), "namespace": "tenancy"});
+            documents.push(json!({"kind": "TenantUser", "metadata": metadata, "spec": spec}));
+        }
+        manifests(&documents)
+    })
+}
+
+/// Objects of others, some under names that we would choose.
+fn foreign(world: &mut World) -> User {
+    let user = User {
+        name: CloudName::new("acme.user-0"),
+        path: "/people/".to_owned(),
+        arn: format!("arn:aws:iam::{ACCOUNT}:user/people/acme.user-0"),
+        tags: BTreeMap::new(),
+        boundary: None,
+        groups: BTreeSet::from([CloudName::new("admins")]),
+        attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),
+        inline: BTreeMap::new(),
+        keys: None,
+    };
+    world.inventory.learn(&ObjectId::user(&user.name), crate::model::Finding::User(user.clone()));
+    user
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// What a plan did is not planned again, from whatever came before.
+    #[test]
+    fn a_plan_that_was_carried_out_leaves_nothing(before in random_manifests(), after in random_manifests()) {
+        let mut world = World::new();
+        for manifests in [&before, &after] {
+            for _ in 0..2 {
+                let next = world.plan(manifests);
+                world.carry_out(&next);
+            }
+            let left = world.plan(manifests);
+            prop_assert!(left.steps.is_empty() && left.reads.is_empty(), "{:#?}", left.steps);
+        }
+    }
+
+    /// The order respects what steps need, and no step touches an object that does not carry our mark.
+    #[test]
+    fn plans_are_ordered_and_touch_only_ours(manifests in random_manifests()) {
+        let mut world = World::new();
+        let theirs = foreign(&mut world);
+        let plan = world.plan(&manifests);
+        for (index, step) in plan.steps.iter().enumerate() {
+            prop_assert!(step.needs.iter().all(|need| *need < index));
+            if let Action::Cloud { action, .. } = &step.action {
+                prop_assert_ne!(action.object(), ObjectId::user(&theirs.name));
+                if let CloudAction::CreateUser(user) = action {
+                    prop_assert!(user.tags.contains_key(TAG_OWNER) && user.path == "/tenants/c1/acme/");
+                }
+            }
+        }
+        let twice = world.plan(&manifests);
+        prop_assert_eq!(serde_json::to_string(&plan).unwrap(), serde_json::to_string(&twice).unwrap());
+    }
+}
+
+#[test]
+fn an_object_covers_itself() {
+    let mut world = World::new();
+    let documents = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/first-day/after.yaml"));
+    let first = world.plan(&manifests(&documents));
+    world.carry_out(&first);
+    assert!(world.cluster.objects.values().all(|body| covers(body, body)));
+}
