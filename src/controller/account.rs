@@ -110,7 +110,7 @@ impl Operator {
     ) -> Result<BTreeSet<TenantName>, Fault> {
         let started = Instant::now();
         let sweep = account.cloud.sweep().await?;
-        let changed = account.inventory.lock().absorb(sweep, started);
+        let changed = account.inventory.lock().absorb(sweep, started, self.settings.fresh_write);
         self.accounts.update(name, |entry| entry.swept_at = Some(started));
         Ok(changed)
     }
