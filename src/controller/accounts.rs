@@ -30,9 +30,9 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Fault>,
     /// Failed tries in a row.
     pub(super) failures: u32,
-    /// When each user's keys were last read.
-    pub(super) keys_read: BTreeMap<CloudName, Instant>,
-    /// Forced reconciles that were answered with fresh reads, by asker.
+    /// When each user's keys are read next.
+    turns: BTreeMap<CloudName, Instant>,
+    /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
@@ -65,6 +65,24 @@ impl Accounts {
 
     pub(super) fn forget(&self, name: &AccountName) {
         self.entries.lock().remove(name);
+    }
+
+    /// Those of the users whose turn has come; their next one comes a whole `turn` later.
+    pub(super) fn take_turns(&self, name: &AccountName, users: Vec<CloudName>, turn: Duration) -> Vec<CloudName> {
+        let now = Instant::now();
+        let mut entries = self.entries.lock();
+        let entry = entries.entry(name.clone()).or_default();
+        let mut due = Vec::new();
+        let mut turns = BTreeMap::new();
+        for user in users {
+            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(&user)));
+            turns.insert(user.clone(), if at <= now { now + turn } else { at });
+            if at <= now {
+                due.push(user);
+            }
+        }
+        entry.turns = turns;
+        due
     }
 
     /// The accounts that can be worked in.
@@ -210,6 +228,13 @@ fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
     let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
     let uid = manifest.metadata.uid.clone().unwrap_or_default();
     format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
+}
+
+/// A share between 0 and 1 that is always the same for one name and evenly spread over names.
+fn share(name: &CloudName) -> f64 {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(name.as_str().as_bytes());
+    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
 }
 
 /// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.
