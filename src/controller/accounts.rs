@@ -31,7 +31,7 @@ pub(super) struct Entry {
     /// Failed tries in a row.
     pub(super) failures: u32,
     /// When each user's keys are read next.
-    turns: BTreeMap<CloudName, Instant>,
+    pub(super) turns: BTreeMap<CloudName, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// When quotas were last read.
