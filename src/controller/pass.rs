@@ -92,7 +92,8 @@ impl Operator {
 
     /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.
     fn waits_for_a_first_look(&self, snapshot: &Snapshot) -> bool {
-        let named = snapshot.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
+        let named =
+            snapshot.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
         let mut known = named.filter(|name| snapshot.accounts.contains_key(name));
         known.any(|name| !self.accounts.was_looked_at(&name))
     }

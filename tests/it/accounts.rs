@@ -56,7 +56,12 @@ async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
     // An endpoint where nobody answers, credentials that are refused, another account than the pinned one, no Secret.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     world.apply(&cloud_account("down", &format!("http://{closed}"), "aws", "")).await;
-    world.credentials_secret("bad", &Credentials::new("AKIANOBODYNOBODYNOBO", "no-such-secret-no-such-secret-no-such-se")).await;
+    world
+        .credentials_secret(
+            "bad",
+            &Credentials::new("AKIANOBODYNOBODYNOBO", "no-such-secret-no-such-secret-no-such-se"),
+        )
+        .await;
     world.apply(&cloud_account("bad", moto, "bad", "")).await;
     world.apply(&cloud_account("pinned", moto, "aws", "  accountId: '999999999999'")).await;
     world.apply(&cloud_account("unkeyed", moto, "later", "")).await;
@@ -64,13 +69,18 @@ async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
         world.apply(&tenant_in(&format!("t-{name}"), name)).await;
         world.apply(&user(&format!("t-{name}"), &definitions(&format!("t-{name}")), "alice", "  accessKey: {}")).await;
     }
-    let down = |it: &CloudAccount| condition(it, "Reconciling").is_some_and(|(_, why)| why.contains(&closed.to_string()));
+    let down =
+        |it: &CloudAccount| condition(it, "Reconciling").is_some_and(|(_, why)| why.contains(&closed.to_string()));
     let down = world.until(accounts.clone(), "down", "says what does not answer", down).await;
     assert_ne!(condition(&down, "Ready").unwrap().0, "True");
     let bad = says(world, &accounts, "bad", "False", "AccessDenied").await;
     assert!(message(&bad).contains("refuses the operator's credentials"), "{}", message(&bad));
     let pinned = says(world, &accounts, "pinned", "False", "Invalid").await;
-    assert!(message(&pinned).contains("123456789012") && message(&pinned).contains("999999999999"), "{}", message(&pinned));
+    assert!(
+        message(&pinned).contains("123456789012") && message(&pinned).contains("999999999999"),
+        "{}",
+        message(&pinned)
+    );
     let unkeyed = says(world, &accounts, "unkeyed", "False", "Waiting").await;
     assert!(message(&unkeyed).contains("later"), "{}", message(&unkeyed));
     for name in ["down", "bad", "pinned", "unkeyed", "nowhere"] {
@@ -126,7 +136,8 @@ async fn what_is_ready_stays_ready_while_the_endpoint_is_down() {
     let alice = ready(world, &users, "alice").await;
     let owner = ready(world, &tenants, "ep").await;
     way.abort();
-    let told = |it: &CloudAccount| condition(it, "Ready").is_some_and(|(status, why)| status != "True" && why.contains(&url));
+    let told =
+        |it: &CloudAccount| condition(it, "Ready").is_some_and(|(status, why)| status != "True" && why.contains(&url));
     world.until(accounts.clone(), "far", "says that the endpoint is down", told).await;
     // What is new waits; what was there is as it was.
     world.apply(&user("ep", &defs, "bob", "")).await;
