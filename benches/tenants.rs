@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::Client;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use tenantry::api::{ObservedStatus, Tenant, TenantRole, TenantUser};
 use testbed::aws::Credentials;
@@ -159,7 +159,8 @@ impl Bench {
     /// How many passes over tenants there were since the operator's start.
     async fn passes(&self) -> u64 {
         let metrics = self.world.operator.metrics().await;
-        let lines = metrics.lines().filter(|it| it.starts_with("controller_runtime_reconcile_total{controller=\"tenant\""));
+        let lines =
+            metrics.lines().filter(|it| it.starts_with("controller_runtime_reconcile_total{controller=\"tenant\""));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).map(|count| count as u64).sum()
     }
 

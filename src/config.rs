@@ -35,6 +35,10 @@ pub struct RunArgs {
     /// Seconds between two proofs of a new key, which must answer three times; 0 only where keys work at once.
     #[arg(long, env = "KEY_PROOF", default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub key_proof: Duration,
+    /// Seconds after a write during which a drift check leaves the written object alone: the cloud's reads may lag behind
+    /// its writes. 0 only where they do not.
+    #[arg(long, env = "FRESH_WRITE", default_value = "120", value_name = "SECONDS", value_parser = lag)]
+    pub fresh_write: Duration,
     /// Tenants that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "TENANTS", value_parser = concurrency)]
     pub concurrency: usize,
@@ -72,8 +76,20 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
+    up_to(60.0, text)
+}
+
+fn lag(text: &str) -> Result<Duration, String> {
+    up_to(3600.0, text)
+}
+
+fn up_to(most: f64, text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.0..=60.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("from 0 to 60".to_owned()) }
+    if (0.0..=most).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(format!("from 0 to {most}"))
+    }
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {
@@ -104,6 +120,7 @@ mod tests {
         let run = parse(&[]).unwrap();
         assert_eq!((run.write_rate, run.read_rate, run.concurrency), (5.0, 10.0, 8));
         assert_eq!(run.key_proof, Duration::from_secs(2));
+        assert_eq!(run.fresh_write, crate::model::FRESH_WRITE);
         assert_ne!(run.identity(), run.identity());
     }
 

@@ -10,6 +10,7 @@ use crate::cloud::{Calls, Cloud, Rates};
 use crate::cluster::{Snapshot, cluster_id, read_once, read_secret_data};
 use crate::controller::{Accounts, Stage, manifests_of};
 use crate::desired::{Context, compile};
+use crate::model::{FRESH_WRITE, Fault};
 use crate::names::{AccountName, ClusterId, TenantName};
 use crate::plan::{Plan, render};
 
@@ -59,9 +60,9 @@ pub async fn run(args: &Args) -> Result<(), String> {
             let sweep = account.cloud.sweep().await?;
             let quotas = account.cloud.quotas().await?;
             let mut inventory = account.inventory.lock();
-            inventory.absorb(sweep, started);
+            inventory.absorb(sweep, started, FRESH_WRITE);
             inventory.quotas = quotas;
-            Ok::<(), crate::model::Fault>(())
+            Ok::<(), Fault>(())
         };
         if let Err(fault) = result.await {
             return Err(format!("CloudAccount {name}: {fault}"));

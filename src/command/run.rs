@@ -65,6 +65,7 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
                     namespace: args.namespace.clone(),
                     service_account: args.service_account.clone(),
                     proof: Proof { pause: args.key_proof, ..Proof::default() },
+                    fresh_write: args.fresh_write,
                     concurrency: args.concurrency,
                 };
                 let accounts = Accounts::new(cluster.clone(), rates, calls.clone());

@@ -12,6 +12,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub service_account: String,
     /// How new keys are proved.
     pub proof: Proof,
+    /// How long after a write of ours a sweep says nothing about that object.
+    pub fresh_write: Duration,
     /// How many tenants are worked on side by side.
     pub concurrency: usize,
 }

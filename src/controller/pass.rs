@@ -44,6 +44,9 @@ impl Operator {
             return soon;
         }
         let manifests = manifests_of(&snapshot);
+        if self.waits_for_a_first_look(&snapshot) {
+            return soon;
+        }
         if let Err(fault) = self.hold(&manifests).await {
             tracing::warn!(tenant = %name, %fault, "finalizer not added");
             return soon;
@@ -84,6 +87,14 @@ impl Operator {
         let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
         Next { again, accounts: freed.map(|(name, _)| name.clone()).collect(), failed: failures > 0 }
+    }
+
+    /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.
+    fn waits_for_a_first_look(&self, snapshot: &Snapshot) -> bool {
+        let named =
+            snapshot.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
+        let mut known = named.filter(|name| snapshot.accounts.contains_key(name));
+        known.any(|name| !self.accounts.was_looked_at(&name))
     }
 
     /// Puts our finalizer on every manifest that counts, before anything is made for it.

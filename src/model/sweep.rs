@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::action::Finding;
 use super::cloud::{ObjectId, ObjectKind};
-use super::inventory::{Finding, Inventory};
+use super::inventory::Inventory;
 use crate::names::TenantName;
 
-/// How long after a write of ours a sweep says nothing about that object: reads of IAM may lag behind its writes.
+/// How long after a write of ours a sweep says nothing about that object, unless another time is set: reads of IAM may
+/// lag behind its writes.
 pub const FRESH_WRITE: Duration = Duration::from_secs(120);
 
 /// Everything that one reading of an account found. Built only when every page was read.
@@ -18,9 +20,10 @@ pub struct Sweep {
 }
 
 impl Inventory {
-    /// Takes in a sweep that began at `started` and says which tenants' objects are not as they were known.
-    pub fn absorb(&mut self, sweep: Sweep, started: Instant) -> BTreeSet<TenantName> {
-        let horizon = started.checked_sub(FRESH_WRITE);
+    /// Takes in a sweep that began at `started` and says which tenants' objects are not as they were known. Objects that
+    /// we wrote since `fresh_write` before that stay as they are known.
+    pub fn absorb(&mut self, sweep: Sweep, started: Instant, fresh_write: Duration) -> BTreeSet<TenantName> {
+        let horizon = started.checked_sub(fresh_write);
         self.written.retain(|_, at| horizon.is_none_or(|horizon| *at > horizon));
         let fresh: BTreeSet<ObjectId> = self.written.keys().cloned().collect();
 

@@ -145,7 +145,7 @@ impl Simulation {
     async fn sweep(&self) {
         let started = std::time::Instant::now();
         if let Ok(sweep) = self.cloud.sweep().await {
-            self.inventory.lock().absorb(sweep, started);
+            self.inventory.lock().absorb(sweep, started, crate::model::FRESH_WRITE);
         }
     }
 

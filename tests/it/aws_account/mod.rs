@@ -79,7 +79,7 @@ impl Account {
     /// What a fresh process would know.
     async fn swept(&self) -> Inventory {
         let mut fresh = Inventory::new(ClusterId::new("c1"), ACCOUNT_ID, "aws");
-        fresh.absorb(self.aws.sweep().await.unwrap(), Instant::now());
+        fresh.absorb(self.aws.sweep().await.unwrap(), Instant::now(), tenantry::model::FRESH_WRITE);
         fresh
     }
 
