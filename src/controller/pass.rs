@@ -223,6 +223,7 @@ impl Operator {
             wanted,
             done: &settled.done,
             left: &settled.left,
+            unread: &settled.unread,
             accounts: views
                 .iter()
                 .map(|(name, (inventory, id))| (name.clone(), AccountView { inventory: *inventory, id: id.as_deref() }))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::apply::{Account, Applier, Gate, Proof};
 use crate::cloud::Cloud;
 use crate::cluster::Cluster;
-use crate::model::{ClusterState, Fault, ObjectId, Read, Wanted};
+use crate::model::{ClusterState, Fault, Wanted};
 use crate::names::AccountName;
 use crate::plan::{Observed, Outcome, Plan, Step, plan};
 
@@ -117,10 +117,7 @@ impl<C: Cloud, K> Stage<'_, C, K> {
         for (name, reads) in &plan.reads {
             let Some(account) = self.accounts.get(name) else { continue };
             for read in reads {
-                let object = match read {
-                    Read::Keys(user) => ObjectId::user(user),
-                    Read::Object(object) | Read::Mark(object) => object.clone(),
-                };
+                let object = read.object();
                 match account.cloud.read(read, &account.inventory).await {
                     Ok(finding) => account.inventory.lock().learn(&object, finding),
                     Err(fault) => faults.push((name.clone(), fault)),

@@ -180,6 +180,17 @@ pub enum Read {
     Mark(ObjectId),
 }
 
+impl Read {
+    /// The object that is read.
+    #[must_use]
+    pub fn object(&self) -> ObjectId {
+        match self {
+            Self::Keys(user) => ObjectId::user(user),
+            Self::Object(object) | Self::Mark(object) => object.clone(),
+        }
+    }
+}
+
 /// What a live read of one object found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {

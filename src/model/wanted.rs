@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::action::KeyWish;
-use super::cloud::{PolicyRef, Tags};
+use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
@@ -107,6 +107,21 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+}
+
+impl WantedAccount {
+    /// Whether the manifest wants this object.
+    #[must_use]
+    pub fn is_claimed_by(&self, object: &ObjectId, owner: &ManifestRef) -> bool {
+        fn any<W>(claims: Option<&Vec<W>>, mut is: impl FnMut(&W) -> bool) -> bool {
+            claims.is_some_and(|claims| claims.iter().any(|claim| is(claim)))
+        }
+        match object.kind {
+            ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+        }
+    }
 }
 
 /// A namespace that should be the tenant's.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
-use crate::model::{Class, Inventory, Life, Wanted};
+use crate::model::{Class, Fault, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestRef};
 use crate::plan::{Action, Outcome, Plan, Step};
 
@@ -76,6 +76,8 @@ pub struct Report<'a> {
     pub done: &'a [(Step, Outcome)],
     /// What is left.
     pub left: &'a Plan,
+    /// What should have been read and was not.
+    pub unread: &'a [(AccountName, Fault)],
     /// The accounts.
     pub accounts: BTreeMap<AccountName, AccountView<'a>>,
     /// Failed passes in a row, this one included.
@@ -159,23 +161,40 @@ impl Report<'_> {
             let fault = self.done.iter().rev().find(|(done, _)| done.action == step.action);
             match fault {
                 Some((_, Outcome::Failed(fault))) => {
-                    let message = format!("{} ({} of {})", fault.message, fault.action, fault.object);
-                    tally.add(fault.class, said(of, &message));
+                    tally.add(fault.class, said(of, &words(fault)));
                 }
                 _ => tally.pending += 1,
             }
         }
-        // A key that was made and is not proved yet is no longer a step.
+        // A key whose making failed is no step any more where it must be read first whether it is there, or is there and
+        // is not proved yet.
         for (step, outcome) in self.done {
             if let (Action::IssueKey { account: of, .. }, Outcome::Failed(fault)) = (&step.action, outcome)
                 && step.subject == *subject
-                && fault.class == Class::Waiting
                 && concerns(Some(of))
+                && !self.left.steps.iter().any(|left| left.action == step.action)
             {
-                tally.add(fault.class, said(Some(of), &fault.message));
+                tally.add(fault.class, said(Some(of), &words(fault)));
+            }
+        }
+        // Without what must be read nobody can say that all is well.
+        for of in self.left.reads.keys().filter(|of| concerns(Some(of))) {
+            if !self.reads_about(subject, of) {
+                continue;
+            }
+            match self.unread.iter().find(|(account, _)| account == of) {
+                Some((_, fault)) => tally.add(fault.class, said(Some(of), &words(fault))),
+                None => tally.pending += 1,
             }
         }
         tally
+    }
+
+    /// Whether something that the manifest wants must be read in the account before the plan is whole.
+    fn reads_about(&self, subject: &ManifestRef, account: &AccountName) -> bool {
+        let Some(wanted) = self.wanted.accounts.get(account) else { return false };
+        let mut reads = self.left.reads.get(account).into_iter().flatten();
+        reads.any(|read| wanted.is_claimed_by(&read.object(), subject))
     }
 
     /// What the manifest's Ready condition says.
@@ -221,6 +240,11 @@ impl Report<'_> {
     }
 }
 
+/// What failed and why.
+fn words(fault: &Fault) -> String {
+    format!("{} ({} of {})", fault.message, fault.action, fault.object)
+}
+
 fn deletion(tally: &Tally) -> Verdict {
     match tally.worst() {
         Some((
@@ -228,6 +252,9 @@ fn deletion(tally: &Tally) -> Verdict {
             message,
         )) => Verdict::Reconciling(Reason::Deleting, message),
         Some((_, message)) => Verdict::Stalled(Reason::DeletionBlocked, message),
+        None if tally.pending == 0 => {
+            Verdict::Reconciling(Reason::Deleting, "waits until what was made for it is gone".to_owned())
+        }
         None => Verdict::Reconciling(Reason::Deleting, format!("{} steps are left", tally.pending)),
     }
 }
