@@ -1,16 +1,12 @@
 //! The end of manifests that are being deleted: our finalizer comes off when nothing of theirs is left anywhere.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use kube::ResourceExt;
 
 use super::Operator;
+use super::pass::Reached;
 use super::settle::Settled;
-use crate::apply::Account;
-use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
-use crate::desired::{Context, Manifests, manifest_ref};
+use crate::desired::{AccountFacts, Context, Manifests, manifest_ref};
 use crate::model::{Life, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT};
 
@@ -21,15 +17,15 @@ impl Operator {
         manifests: &Manifests,
         wanted: &Wanted,
         settled: &Settled,
-        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
+        accounts: &Reached,
         context: &Context,
     ) -> bool {
         let mut all = true;
         let named_by_tenant: Vec<AccountName> =
             manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
+        let unread = |name: &AccountName| context.accounts.get(name).is_some_and(AccountFacts::is_unread);
         let free = |subject: &ManifestRef, named: &[AccountName]| {
-            let unreadable =
-                named.iter().any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let unreadable = named.iter().any(unread);
             let left = settled.left.steps.iter().any(|step| step.subject == *subject);
             let marked =
                 accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
@@ -38,14 +34,16 @@ impl Operator {
         for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let told = user.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
-            let named: Vec<AccountName> =
-                told.chain(user.spec.accounts.iter().flatten().map(AccountName::new)).collect();
+            let named = match &user.spec.accounts {
+                Some(named) => told.chain(named.iter().map(AccountName::new)).collect::<Vec<_>>(),
+                None => told.chain(named_by_tenant.clone()).collect(),
+            };
             all &= self.let_go(user.as_ref(), free(&subject, &named)).await;
         }
         for role in manifests.roles.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
             let told = role.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
-            let named: Vec<AccountName> = told.collect();
+            let named: Vec<AccountName> = told.chain(named_by_tenant.clone()).collect();
             all &= self.let_go(role.as_ref(), free(&subject, &named)).await;
         }
         if let Some(tenant) = manifests.tenant.as_ref().filter(|_| wanted.life == Life::Deleting) {
@@ -61,9 +59,7 @@ impl Operator {
                 .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
             let marked =
                 accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
-            let unreadable = named_by_tenant
-                .iter()
-                .any(|name| context.accounts.contains_key(name) && !accounts_known(context, name));
+            let unreadable = named_by_tenant.iter().any(unread);
             let nothing_left = settled.left.steps.is_empty()
                 && snapshot.cluster.objects.is_empty()
                 && snapshot.cluster.secrets.is_empty();
@@ -85,8 +81,4 @@ impl Operator {
             }
         }
     }
-}
-
-fn accounts_known(context: &Context, name: &AccountName) -> bool {
-    context.accounts.get(name).is_some_and(|facts| facts.id.is_some())
 }

@@ -46,6 +46,14 @@ pub struct AccountFacts {
     pub trouble: Option<String>,
 }
 
+impl AccountFacts {
+    /// Whether something may be in it that cannot be seen now. Where its credentials never answered nothing was made.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.id.is_none() && self.manifest.status.as_ref().is_some_and(|status| status.account_id.is_some())
+    }
+}
+
 /// What holds for every tenant.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -119,7 +127,31 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         }
         _ => orphaned(name, manifests.tenant.as_deref(), &mut wanted),
     }
+    wait_for_unread_accounts(manifests, context, &mut wanted);
     wanted
+}
+
+/// Says of what is being deleted that an account cannot be cleaned now.
+fn wait_for_unread_accounts(manifests: &Manifests, context: &Context, wanted: &mut Wanted) {
+    let named = manifests.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
+    for account in named {
+        let Some(facts) = context.accounts.get(&account).filter(|facts| facts.is_unread()) else { continue };
+        let elsewhere = |subject: &ManifestRef| {
+            let user =
+                manifests.users.iter().find(|it| manifest_ref(ManifestKind::TenantUser, it.as_ref()) == *subject);
+            let accounts = user.and_then(|user| user.spec.accounts.as_ref());
+            accounts.is_some_and(|accounts| !accounts.iter().any(|it| it == account.as_str()))
+        };
+        let deleting = wanted.manifests.iter().filter(|(subject, life)| life.deleting && !elsewhere(subject));
+        let message = facts.trouble.clone().unwrap_or_default();
+        let refusals = deleting.map(|(subject, _)| Refusal {
+            subject: subject.clone(),
+            account: Some(account.clone()),
+            class: Class::AccountNotReady,
+            message: format!("what is there cannot be deleted now: {message}"),
+        });
+        wanted.refusals.extend(refusals);
+    }
 }
 
 /// Without a Tenant, what its manifests have stays until they are deleted; with one that goes, everything goes.
