@@ -1,6 +1,6 @@
 //! One pass over one tenant, from manifests to statuses: the whole program in one function.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,6 +23,9 @@ use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, un
 
 /// Even where nothing wakes it, a tenant is compared this often: keys age.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(600);
+
+/// The accounts that a pass works in.
+pub(super) type Reached = BTreeMap<AccountName, Arc<Account<AnyCloud>>>;
 
 /// What comes after a pass.
 pub(super) struct Next {
@@ -60,9 +63,17 @@ impl Operator {
             now: Timestamp::now(),
         };
         let wanted = compile(name, &manifests, &context);
-        let accounts = self.accounts_of(name, &wanted);
+        let (accounts, twins) = self.accounts_of(name, &wanted);
         self.read_afresh(name, &manifests, &accounts).await;
-        let state = || self.world.snapshot(name).cluster;
+        let state = || {
+            let mut state = self.world.snapshot(name).cluster;
+            for secret in state.secrets.values_mut() {
+                if let Some(twin) = twins.get(&AccountName::new(&secret.account)) {
+                    secret.account = twin.to_string();
+                }
+            }
+            state
+        };
         let gate = || match (self.leadership.is_current(), out_of_date.load(Ordering::Acquire)) {
             (false, _) => Gate::NotLeader,
             (true, true) => Gate::OutOfDate,
@@ -120,12 +131,7 @@ impl Operator {
 
     /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking, with what the bulk call
     /// omits of the tenant's objects.
-    async fn read_afresh(
-        &self,
-        name: &TenantName,
-        manifests: &Manifests,
-        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
-    ) {
+    async fn read_afresh(&self, name: &TenantName, manifests: &Manifests, accounts: &Reached) {
         let mut asked: Vec<String> = Vec::new();
         asked.extend(manifests.tenant.iter().filter_map(|it| forced(it.annotations())));
         asked.extend(manifests.roles.iter().filter_map(|it| forced(it.annotations())));
@@ -175,16 +181,29 @@ impl Operator {
         Ok(())
     }
 
-    /// The accounts of a pass: those that are wanted in and those that hold anything of the tenant.
-    fn accounts_of(&self, name: &TenantName, wanted: &Wanted) -> BTreeMap<AccountName, Arc<Account<AnyCloud>>> {
-        let mut seen: BTreeSet<usize> = BTreeSet::new();
+    /// The accounts of a pass: those that are wanted in and those that hold anything of the tenant. Of several
+    /// CloudAccounts that are one account, one is enough to see what is there; it stands for its twins, by their names,
+    /// in whose Secrets keys may be.
+    fn accounts_of(&self, name: &TenantName, wanted: &Wanted) -> (Reached, BTreeMap<AccountName, AccountName>) {
         let (first, rest): (Vec<_>, Vec<_>) =
             self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
-        let all = first
-            .into_iter()
-            .chain(rest.into_iter().filter(|(_, account)| !account.inventory.lock().of_tenant(name).is_empty()));
-        // Of several CloudAccounts that are one account, one is enough to see what is there.
-        all.filter(|(_, account)| seen.insert(Arc::as_ptr(&account.inventory) as usize)).collect()
+        let mut chosen: BTreeMap<usize, AccountName> = BTreeMap::new();
+        let mut accounts = Reached::new();
+        let mut twins = BTreeMap::new();
+        for (account_name, account) in first.into_iter().chain(rest) {
+            let inventory = Arc::as_ptr(&account.inventory) as usize;
+            match chosen.get(&inventory) {
+                Some(other) => drop(twins.insert(account_name, other.clone())),
+                None => {
+                    chosen.insert(inventory, account_name.clone());
+                    let wanted = wanted.accounts.contains_key(&account_name);
+                    if wanted || !account.inventory.lock().of_tenant(name).is_empty() {
+                        accounts.insert(account_name, account);
+                    }
+                }
+            }
+        }
+        (accounts, twins)
     }
 
     fn count_failures(&self, name: &TenantName, settled: &Settled) -> u32 {
@@ -205,7 +224,7 @@ impl Operator {
         manifests: &Manifests,
         wanted: &Wanted,
         settled: &Settled,
-        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
+        accounts: &Reached,
         context: &Context,
         failures: u32,
     ) {
