@@ -40,7 +40,7 @@ pub(super) struct Next {
 impl Operator {
     /// Compares what the manifests of `name` ask for with what is, puts it right and says so.
     pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
-        self.world.watch_secrets(&self.world.namespaces_of_tenants());
+        self.world.watch_secrets(&self.world.namespaces_of_users());
         let snapshot = self.world.snapshot(name);
         let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new(), failed: false };
         if !snapshot.ready || !self.leadership.is_current() {
