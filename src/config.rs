@@ -85,7 +85,11 @@ fn lag(text: &str) -> Result<Duration, String> {
 
 fn up_to(most: f64, text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.0..=most).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(format!("from 0 to {most}")) }
+    if (0.0..=most).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(format!("from 0 to {most}"))
+    }
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {

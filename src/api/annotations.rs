@@ -10,4 +10,3 @@ pub const PAUSED: &str = "tenantry.dev/paused";
 pub const RESET_PASSWORD: &str = "tenantry.dev/reset-password";
 /// On a Tenant: the name of a closed account whose objects are given up.
 pub const ABANDON: &str = "tenantry.dev/abandon";
-

@@ -108,8 +108,7 @@ impl KubeCluster {
         let Some(uid) = self.store.uid(at) else { return Ok(()) };
         let deed = Deed::on("delete", at);
         if at.kind == KubeKind::Namespace {
-            let made =
-                self.store.namespace_seen(&at.name).is_some_and(|it| it.annotations.contains_key(MADE_FOR));
+            let made = self.store.namespace_seen(&at.name).is_some_and(|it| it.annotations.contains_key(MADE_FOR));
             if !made {
                 return Err(deed.fault(Class::NotOwned, "it was not made by Tenantry"));
             }

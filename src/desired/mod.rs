@@ -16,7 +16,8 @@ use kube::ResourceExt;
 use crate::api::{CloudAccount, DeletionPolicy, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
 use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
 use crate::names::{
-    ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID, TenantName,
+    ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID,
+    TenantName,
 };
 
 /// Every manifest of one tenant: the Tenant, and what names it, being deleted or not.
