@@ -181,7 +181,7 @@ async fn lose_a_membership(stage: &Stage) {
 
 async fn delete(stage: &Stage, alice: &Credentials, before: &Listing) {
     let began = Instant::now();
-    stage.kubectl(&["delete", "tenants", "acme", "beta"]).await;
+    stage.kubectl(&["delete", "tenants", "acme", "beta", "--timeout=60s"]).await;
     show::since("both are gone, with their manifests, users, policies, groups, keys and Secrets", began);
     stage.kubectl(&["get", "tenants,tenantroles,tenantusers", "-A"]).await;
     let client = stage.control_plane.client();
