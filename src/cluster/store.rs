@@ -251,6 +251,11 @@ impl Store {
         tables.named.keys().cloned().chain(labelled.map(|(key, _)| key.name.clone())).collect()
     }
 
+    /// Namespaces where TenantUsers live. A watch is a connection: one is kept only where there can be something to see.
+    pub(super) fn namespaces_of_users(&self) -> BTreeSet<String> {
+        self.lock().users.iter().map(|(key, _)| key.namespace.clone()).collect()
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.lock().is_ready()
     }

@@ -148,10 +148,10 @@ impl World {
         self.store.tenants_of_account(name)
     }
 
-    /// Namespaces that Tenants name or that carry a tenant's label: where Secrets of ours may be.
+    /// Namespaces where TenantUsers live: where Secrets of ours may be.
     #[must_use]
-    pub fn namespaces_of_tenants(&self) -> BTreeSet<String> {
-        self.store.namespaces_of_tenants()
+    pub fn namespaces_of_users(&self) -> BTreeSet<String> {
+        self.store.namespaces_of_users()
     }
 
     /// How many manifests of each kind have `Ready` with each status: `True`, `False` or `Unknown`.

@@ -39,10 +39,11 @@ impl Operator {
             return (BTreeSet::new(), Some(backoff(1)));
         }
         if let Some(what) = unusable(&manifest) {
-            self.accounts.forget(name);
             let message = format!("{what} is not supported yet. Nothing is done in this account. Take it out.");
+            let fault = Fault::new(Class::Invalid, "read", name, &message);
+            self.accounts.update(name, |entry| *entry = Entry { trouble: Some(fault), ..Entry::default() });
             self.say(name, &manifest, &Verdict::Stalled(Reason::Invalid, message)).await;
-            return (BTreeSet::new(), None);
+            return (self.world.tenants_of_account(name), None);
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
@@ -93,7 +94,7 @@ impl Operator {
             account.inventory.lock().quotas = quotas;
             self.accounts.update(name, |entry| entry.quotas_at = Some(Instant::now()));
         }
-        changed.extend(self.slice(name, &account, &entry).await?);
+        changed.extend(self.slice(name, &account).await?);
         if !was_ready || entry.failures > 0 {
             changed.extend(self.world.tenants_of_account(name));
             changed.extend(account.inventory.lock().tenants());
@@ -114,32 +115,12 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads the keys of the users whose turn it is, so that all are read within [`SLICE_TURN`].
-    async fn slice(
-        &self,
-        name: &AccountName,
-        account: &Account<AnyCloud>,
-        entry: &Entry,
-    ) -> Result<BTreeSet<TenantName>, Fault> {
+    /// Reads the keys of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at a moment
+    /// that its name decides, so that a start makes no burst of calls.
+    async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let users: Vec<CloudName> = account.inventory.lock().users.keys().cloned().collect();
         let mut changed = BTreeSet::new();
-        let share = users.len().div_ceil((SLICE_TURN.as_secs() / SLICE_STEP.as_secs()) as usize);
-        let mut oldest: Vec<(Option<Instant>, CloudName)> =
-            users.into_iter().map(|user| (entry.keys_read.get(&user).copied(), user)).collect();
-        // A user that was never read is given a turn's time from now, so that a start makes no burst of calls.
-        let now = Instant::now();
-        self.accounts.update(name, |entry| {
-            let turn = u32::try_from(oldest.len().max(1)).unwrap_or(u32::MAX);
-            for (index, (read, user)) in oldest.iter().enumerate() {
-                if read.is_none() {
-                    let age = SLICE_TURN.mul_f64((turn as f64 - index as f64) / f64::from(turn));
-                    entry.keys_read.insert(user.clone(), now.checked_sub(age / 2).unwrap_or(now));
-                }
-            }
-        });
-        oldest.retain(|(read, _)| read.is_some_and(|read| read.elapsed() >= SLICE_TURN));
-        oldest.sort();
-        for (_, user) in oldest.into_iter().take(share) {
+        for user in self.accounts.take_turns(name, users, SLICE_TURN) {
             let finding = account.cloud.read(&Read::Keys(user.clone()), &account.inventory).await?;
             let object = ObjectId::user(&user);
             let mut inventory = account.inventory.lock();
@@ -148,10 +129,6 @@ impl Operator {
                 changed.extend(inventory.mark(&object).map(|mark| mark.tenant));
             }
             inventory.learn(&object, finding);
-            drop(inventory);
-            self.accounts.update(name, |entry| {
-                entry.keys_read.insert(user.clone(), Instant::now());
-            });
         }
         Ok(changed)
     }
@@ -208,6 +185,7 @@ impl Operator {
             }
             // After a restart: what is in it must be read before it can be let go.
             if let Err(fault) = self.look(name, manifest).await {
+                self.accounts.update(name, |entry| entry.trouble = Some(fault.clone()));
                 let message = format!("what is in the account cannot be read: {}", fault.message);
                 self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
                 return Some(Duration::from_secs(60));
@@ -221,8 +199,12 @@ impl Operator {
         );
         self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
         // Tenants still need the account to clean it.
-        if let Err(fault) = self.look(name, manifest).await {
-            tracing::warn!(account = %name, %fault, "account not read");
+        match self.look(name, manifest).await {
+            Ok(_) => self.accounts.update(name, |entry| entry.trouble = None),
+            Err(fault) => {
+                tracing::warn!(account = %name, %fault, "account not read");
+                self.accounts.update(name, |entry| entry.trouble = Some(fault));
+            }
         }
         Some(Duration::from_secs(5))
     }

@@ -30,9 +30,9 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Fault>,
     /// Failed tries in a row.
     pub(super) failures: u32,
-    /// When each user's keys were last read.
-    pub(super) keys_read: BTreeMap<CloudName, Instant>,
-    /// Forced reconciles that were answered with fresh reads, by asker.
+    /// When each user's keys are read next.
+    pub(super) turns: BTreeMap<CloudName, Instant>,
+    /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
@@ -67,12 +67,38 @@ impl Accounts {
         self.entries.lock().remove(name);
     }
 
+    /// Those of the users whose turn has come; their next one comes a whole `turn` later.
+    pub(super) fn take_turns(&self, name: &AccountName, users: Vec<CloudName>, turn: Duration) -> Vec<CloudName> {
+        let now = Instant::now();
+        let mut entries = self.entries.lock();
+        let entry = entries.entry(name.clone()).or_default();
+        let mut due = Vec::new();
+        let mut turns = BTreeMap::new();
+        for user in users {
+            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(&user)));
+            turns.insert(user.clone(), if at <= now { now + turn } else { at });
+            if at <= now {
+                due.push(user);
+            }
+        }
+        entry.turns = turns;
+        due
+    }
+
     /// The accounts that can be worked in.
     #[must_use]
     pub fn ready(&self) -> BTreeMap<AccountName, Arc<Account<AnyCloud>>> {
         let entries = self.entries.lock();
         let ready = entries.iter().filter(|(_, entry)| entry.id.is_some());
         ready.filter_map(|(name, entry)| Some((name.clone(), entry.account.clone()?))).collect()
+    }
+
+    /// Whether the account has been looked at since the start, with whatever outcome. Before that nothing can be said of
+    /// what is in it, not even that it is missing.
+    #[must_use]
+    pub fn was_looked_at(&self, name: &AccountName) -> bool {
+        let entry = self.entry(name);
+        entry.trouble.is_some() || entry.account.is_some_and(|account| account.inventory.lock().swept)
     }
 
     /// What a compilation must know of the CloudAccounts.
@@ -202,6 +228,13 @@ fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
     let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
     let uid = manifest.metadata.uid.clone().unwrap_or_default();
     format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
+}
+
+/// A share between 0 and 1 that is always the same for one name and evenly spread over names.
+fn share(name: &CloudName) -> f64 {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(name.as_str().as_bytes());
+    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
 }
 
 /// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.

@@ -13,10 +13,10 @@ use super::settle::{Settled, Stage, settle};
 use super::{Memory, Operator, forced};
 use crate::api::Reason;
 use crate::apply::{Account, Gate};
-use crate::cloud::AnyCloud;
+use crate::cloud::{AnyCloud, Cloud as _};
 use crate::cluster::{Snapshot, Watched};
 use crate::desired::{Context, Manifests, compile, manifest_ref};
-use crate::model::{Class, Inventory, Life, Wanted};
+use crate::model::{Class, Fault, Inventory, Life, ObjectKind, Read, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
@@ -37,19 +37,20 @@ pub(super) struct Next {
 impl Operator {
     /// Compares what the manifests of `name` ask for with what is, puts it right and says so.
     pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
-        self.world.watch_secrets(&self.world.namespaces_of_tenants());
+        self.world.watch_secrets(&self.world.namespaces_of_users());
         let snapshot = self.world.snapshot(name);
         let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new(), failed: false };
         if !snapshot.ready || !self.leadership.is_current() {
             return soon;
         }
         let manifests = manifests_of(&snapshot);
+        if self.waits_for_a_first_look(&snapshot) {
+            return soon;
+        }
         if let Err(fault) = self.hold(&manifests).await {
             tracing::warn!(tenant = %name, %fault, "finalizer not added");
             return soon;
         }
-        self.read_afresh(name, &manifests).await;
-
         let facts = self.accounts.facts(&snapshot.accounts);
         let context = Context {
             cluster: self.settings.cluster.clone(),
@@ -60,6 +61,7 @@ impl Operator {
         };
         let wanted = compile(name, &manifests, &context);
         let accounts = self.accounts_of(name, &wanted);
+        self.read_afresh(name, &manifests, &accounts).await;
         let state = || self.world.snapshot(name).cluster;
         let gate = || match (self.leadership.is_current(), out_of_date.load(Ordering::Acquire)) {
             (false, _) => Gate::NotLeader,
@@ -87,8 +89,16 @@ impl Operator {
         Next { again, accounts: freed.map(|(name, _)| name.clone()).collect(), failed: failures > 0 }
     }
 
+    /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.
+    fn waits_for_a_first_look(&self, snapshot: &Snapshot) -> bool {
+        let named =
+            snapshot.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
+        let mut known = named.filter(|name| snapshot.accounts.contains_key(name));
+        known.any(|name| !self.accounts.was_looked_at(&name))
+    }
+
     /// Puts our finalizer on every manifest that counts, before anything is made for it.
-    async fn hold(&self, manifests: &Manifests) -> Result<(), crate::model::Fault> {
+    async fn hold(&self, manifests: &Manifests) -> Result<(), Fault> {
         let Some(tenant) = &manifests.tenant else { return Ok(()) };
         if tenant.metadata.deletion_timestamp.is_some() {
             return Ok(());
@@ -108,8 +118,14 @@ impl Operator {
         Ok(())
     }
 
-    /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking.
-    async fn read_afresh(&self, name: &TenantName, manifests: &Manifests) {
+    /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking, with what the bulk call
+    /// omits of the tenant's objects.
+    async fn read_afresh(
+        &self,
+        name: &TenantName,
+        manifests: &Manifests,
+        accounts: &BTreeMap<AccountName, Arc<Account<AnyCloud>>>,
+    ) {
         let mut asked: Vec<String> = Vec::new();
         asked.extend(manifests.tenant.iter().filter_map(|it| forced(it.annotations())));
         asked.extend(manifests.roles.iter().filter_map(|it| forced(it.annotations())));
@@ -130,20 +146,33 @@ impl Operator {
         if answered || known.as_ref() == Some(&asked) {
             return;
         }
-        for (account_name, account) in self.accounts.ready() {
-            if let Err(fault) = self.sweep(&account_name, &account).await {
+        for (account_name, account) in accounts {
+            if let Err(fault) = self.read_whole(name, account_name, account).await {
                 tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
                 return;
             }
-            let mut inventory = account.inventory.lock();
-            let users = inventory.of_tenant(name);
-            for object in users {
-                if let Some(user) = inventory.users.get_mut(&object.name) {
-                    user.keys = None;
-                }
-            }
         }
         self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
+    }
+
+    async fn read_whole(
+        &self,
+        tenant: &TenantName,
+        name: &AccountName,
+        account: &Account<AnyCloud>,
+    ) -> Result<(), Fault> {
+        self.sweep(name, account).await?;
+        let objects = account.inventory.lock().of_tenant(tenant);
+        for object in objects {
+            let read = match object.kind {
+                ObjectKind::User => Read::Keys(object.name.clone()),
+                ObjectKind::Policy => Read::Object(object.clone()),
+                ObjectKind::Group => continue,
+            };
+            let finding = account.cloud.read(&read, &account.inventory).await?;
+            account.inventory.lock().learn(&object, finding);
+        }
+        Ok(())
     }
 
     /// The accounts of a pass: those that are wanted in and those that hold anything of the tenant.

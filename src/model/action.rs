@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::cloud::{Group, ObjectId, Policy, PolicyRef, Tags, User};
-use super::inventory::Finding;
-use crate::names::{CloudName, ManifestRef};
+use super::cloud::{AccessKey, Group, ObjectId, Policy, PolicyRef, Tags, User};
+use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
 /// Where a user's key is written.
@@ -179,6 +178,28 @@ pub enum Read {
     Object(ObjectId),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+}
+
+/// What a live read of one object found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// There is none.
+    Absent,
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A policy.
+    Policy(Policy),
+    /// A user's keys.
+    Keys(Vec<AccessKey>),
+    /// There is one; nothing more of it was read.
+    Mark {
+        /// Whose it is.
+        mark: Option<Mark>,
+        /// Of a policy: the version in force.
+        default_version: Option<String>,
+    },
 }
 
 impl CloudAction {

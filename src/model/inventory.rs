@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::action::{CloudAction, Effect};
+use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, User};
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TenantName};
 use crate::policy::Document;
@@ -17,28 +17,6 @@ pub struct Quota {
     pub used: i64,
     /// Allowed.
     pub limit: i64,
-}
-
-/// What a live read of one object found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// There is none.
-    Absent,
-    /// A user.
-    User(User),
-    /// A group.
-    Group(Group),
-    /// A policy.
-    Policy(Policy),
-    /// A user's keys.
-    Keys(Vec<AccessKey>),
-    /// There is one; nothing more of it was read.
-    Mark {
-        /// Whose it is.
-        mark: Option<Mark>,
-        /// Of a policy: the version in force.
-        default_version: Option<String>,
-    },
 }
 
 /// What is known of one account.

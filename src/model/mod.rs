@@ -8,10 +8,10 @@ mod kube;
 mod sweep;
 mod wanted;
 
-pub use action::{CloudAction, Effect, KeyWish, NewKey, Read, SecretTarget};
+pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
 pub use fault::{Class, Fault};
-pub use inventory::{Finding, Inventory, Quota};
+pub use inventory::{Inventory, Quota};
 pub use kube::{
     ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
 };

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::action::Finding;
 use super::cloud::{ObjectId, ObjectKind};
-use super::inventory::{Finding, Inventory};
+use super::inventory::Inventory;
 use crate::names::TenantName;
 
 /// How long after a write of ours a sweep says nothing about that object, unless another time is set: reads of IAM may

@@ -93,6 +93,10 @@ impl Account<'_, '_, '_> {
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
+            if mark.is_none() && self.is_unread(object) {
+                self.draft.read(self.name, Read::Object(object.clone()));
+                return Standing::Other;
+            }
             let on_our_path = crate::names::tenant_of_path(&self.inventory.cluster, &path).is_some();
             return match mark {
                 // Our mark on another path is ours only if the manifest says that it took the object over.
@@ -110,6 +114,12 @@ impl Account<'_, '_, '_> {
             Some(stub) if stub.mark.is_none() && adopt && object.kind != ObjectKind::Group => Standing::Adoptable,
             Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
         }
+    }
+
+    /// Whether whose the object is was not looked for yet: a policy whose description says nothing may say it by its tags.
+    pub(super) fn is_unread(&self, object: &ObjectId) -> bool {
+        object.kind == ObjectKind::Policy
+            && self.inventory.policies.get(&object.name).is_some_and(|policy| policy.tags.is_none())
     }
 
     fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::{Orphan, Rank, keys};
-use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind};
+use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
 use crate::names::{CloudName, ManifestRef};
 
 impl Account<'_, '_, '_> {
@@ -10,7 +10,12 @@ impl Account<'_, '_, '_> {
     pub(super) fn remove_unwanted(&mut self) {
         let wanted = self.draft.wanted;
         for object in self.inventory.of_tenant(&wanted.tenant) {
-            let Some(mark) = self.inventory.mark(&object) else { continue };
+            let Some(mark) = self.inventory.mark(&object) else {
+                if self.is_unread(&object) && !self.claimed.contains(&object) {
+                    self.draft.read(self.name, Read::Object(object));
+                }
+                continue;
+            };
             if mark.cluster != self.inventory.cluster || self.claimed.contains(&object) {
                 continue;
             }

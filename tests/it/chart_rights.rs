@@ -62,7 +62,7 @@ subjects: [{kind: User, name: probe, apiGroup: rbac.authorization.k8s.io}]
 }
 
 /// `verb resource[.group][/subresource][:name] [namespace]`, as in `kubectl auth can-i`.
-async fn can(client: &Client, question: &str) -> bool {
+pub async fn can(client: &Client, question: &str) -> bool {
     let mut words = question.split(' ');
     let verb = words.next().unwrap();
     let (what, name) = words

@@ -3,14 +3,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod accounts;
 mod admission;
 mod admission_policies;
 mod aws_account;
+mod bad_input;
 mod chart;
 mod chart_rights;
 mod cluster;
+mod conditions;
+mod crashes;
 mod docs;
+mod drift;
 mod examples;
+mod namespaces;
 mod printed;
+mod rights;
+mod secrecy;
+mod support;
 mod tenant;
 mod testbed_itself;

@@ -38,10 +38,12 @@ pub(super) fn group(detail: types::GroupDetail) -> Option<Group> {
 pub(super) fn policy(detail: types::ManagedPolicyDetail) -> Option<Policy> {
     let versions = detail.policy_version_list.unwrap_or_default();
     let in_force = versions.iter().find(|version| version.is_default_version);
+    let arn = detail.arn?;
     Some(Policy {
-        name: CloudName::new(detail.policy_name?),
+        // Names are the last part of ARNs; an account whose details lack one of the two is still read.
+        name: CloudName::new(detail.policy_name.as_deref().or_else(|| arn.rsplit('/').next())?),
         path: detail.path.unwrap_or_default(),
-        arn: detail.arn.unwrap_or_default(),
+        arn,
         description: detail.description.unwrap_or_default(),
         tags: None,
         document: in_force.and_then(|version| version.document.as_deref()).and_then(document),
@@ -137,13 +139,14 @@ mod tests {
     #[test]
     fn a_policys_versions_are_sorted_by_age_and_its_document_is_decoded() {
         let detail = types::ManagedPolicyDetail::builder()
-            .policy_name("acme.dev")
+            .arn("arn:aws:iam::123456789012:policy/tenants/c1/acme/acme.dev")
             .default_version_id("v10")
             .policy_version_list(version("v11", false))
             .policy_version_list(version("v9", false))
             .policy_version_list(version("v10", true))
             .build();
         let policy = policy(detail).unwrap();
+        assert_eq!(policy.name.as_str(), "acme.dev");
         assert_eq!(policy.old_versions, ["v9", "v11"]);
         assert!(policy.document.unwrap().to_json().contains("s3:GetObject"));
         assert_eq!(policy.tags, None);

@@ -2,7 +2,7 @@
 
 POST /ext/faults       [{"action", "status", "code", "count", "after", "delay", "message", "parameters"}]: the next
                        ``count`` calls of ``action`` (``*`` is any) whose parameters match get this answer; with
-                       ``after`` the call is carried out first and only its answer is lost
+                       ``after`` the call is carried out first and only its answer is lost; with status 0 it is only slow
 POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
@@ -177,10 +177,10 @@ def _(moto, self, environ, start_response):
         return start_response(status, headers, *rest)
 
     fault = call.fault()
-    if fault is None:
+    time.sleep(fault.get("delay") or 0 if fault else 0)
+    if fault is None or not fault["status"]:
         with CLOUD:
             return moto(self, environ, start)
-    time.sleep(fault.get("delay") or 0)
     if fault.get("after"):
         with CLOUD:
             moto(self, environ, lambda *_: None)

@@ -48,6 +48,12 @@ impl Fault {
         Self { after: true, ..Self::new(action, 500, "ServiceFailure", count) }
     }
 
+    /// One call of `action` is carried out this many seconds late.
+    #[must_use]
+    pub fn delay(action: &str, seconds: f64) -> Self {
+        Self { delay: seconds, ..Self::new(action, 0, "", 1) }
+    }
+
     /// Only calls that have this parameter with a value that matches the regular expression.
     #[must_use]
     pub fn only(mut self, parameter: &str, pattern: &str) -> Self {

@@ -1,0 +1,278 @@
+//! What many tenants cost: cloud calls, Kubernetes writes, seconds, memory and processor time of the real operator on a
+//! real API server and strict moto. Prints Markdown; `docs/performance.md` says how to read it.
+//!
+//! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer; with `-- --full`
+//! also 300 tenants whose users have keys. `TENANTRY_BIN` names another binary to measure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use kube::Client;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+use tenantry::api::{ObservedStatus, Tenant, TenantRole, TenantUser};
+use testbed::aws::Credentials;
+use testbed::{Launch, World};
+
+/// Users of each tenant.
+const USERS: usize = 3;
+/// The namespace that holds all roles and users.
+const DEFINITIONS: &str = "tenancy";
+/// The account of the operator in the audit log.
+const OPERATOR: &str = "system:serviceaccount:tenantry-system:tenantry";
+/// No phase takes longer.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// One measured phase.
+struct Phase {
+    name: &'static str,
+    seconds: f64,
+    calls: BTreeMap<String, u64>,
+    writes: usize,
+    rss_mb: f64,
+    peak_mb: f64,
+    cpu: f64,
+}
+
+struct Bench {
+    world: World,
+    tenants: usize,
+    keys: bool,
+    phases: Vec<Phase>,
+}
+
+/// Where the counters stood when a phase began.
+struct Mark {
+    at: Instant,
+    writes: usize,
+    cpu: f64,
+}
+
+impl Bench {
+    async fn new(tenants: usize, keys: bool) -> Self {
+        let world = World::start(launch()).await;
+        world.credentials_secret("aws", &Credentials::root()).await;
+        world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {DEFINITIONS}}}\n")).await;
+        // Drift is looked for when the bench asks for it, so that every call has one cause.
+        world.apply(&world.cloud_account("aws", "  driftCheckInterval: 1h")).await;
+        Self { world, tenants, keys, phases: Vec::new() }
+    }
+
+    fn client(&self) -> Client {
+        self.world.client()
+    }
+
+    async fn mark(&self) -> Mark {
+        self.world.moto.reset_calls().await;
+        Mark { at: Instant::now(), writes: self.writes(), cpu: self.world.operator.usage().cpu_seconds }
+    }
+
+    /// The operator's writes to Kubernetes, the Lease aside.
+    fn writes(&self) -> usize {
+        let requests = self.world.control_plane.requests();
+        requests.iter().filter(|it| it.user == OPERATOR && it.is_write() && it.resource != "leases").count()
+    }
+
+    async fn end(&mut self, name: &'static str, mark: Mark) {
+        let seconds = mark.at.elapsed().as_secs_f64();
+        // The audit log is written a little later than the answer.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let usage = self.world.operator.usage();
+        #[allow(clippy::cast_precision_loss)]
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        self.phases.push(Phase {
+            name,
+            seconds,
+            calls: self.world.moto.calls().await,
+            writes: self.writes() - mark.writes,
+            rss_mb: megabytes(usage.rss_bytes),
+            peak_mb: megabytes(usage.peak_rss_bytes),
+            cpu: usage.cpu_seconds - mark.cpu,
+        });
+        eprintln!("{name}: {seconds:.1} s");
+    }
+
+    fn manifests(&self, index: usize) -> String {
+        let mut yaml = format!(
+            "apiVersion: tenantry.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: t{index}}}\n\
+             spec: {{accounts: [{{name: aws}}], definitionNamespaces: [{DEFINITIONS}]}}\n---\n\
+             apiVersion: tenantry.dev/v1alpha1\nkind: TenantRole\nmetadata: {{name: t{index}-reader, namespace: {DEFINITIONS}}}\n\
+             spec:\n  tenant: t{index}\n  default: true\n  aws: {{statements: [{{effect: Allow, actions: ['s3:GetObject'], \
+             resources: ['arn:aws:s3:::ai-model-data/$(tenant)/*']}}]}}\n"
+        );
+        let key = if self.keys { ", accessKey: {}" } else { "" };
+        for user in 0..USERS {
+            let _ = write!(
+                yaml,
+                "---\napiVersion: tenantry.dev/v1alpha1\nkind: TenantUser\n\
+                 metadata: {{name: t{index}-u{user}, namespace: {DEFINITIONS}}}\nspec: {{tenant: t{index}{key}}}\n"
+            );
+        }
+        yaml
+    }
+
+    async fn create(&mut self) {
+        let mark = self.mark().await;
+        let client = self.client();
+        let all: Vec<String> = (0..self.tenants).map(|index| self.manifests(index)).collect();
+        futures::stream::iter(all)
+            .for_each_concurrent(4, |yaml| {
+                let client = client.clone();
+                async move {
+                    testbed::apply::apply(&client, &yaml).await.unwrap();
+                }
+            })
+            .await;
+        self.all_ready().await;
+        self.end("create, all Ready", mark).await;
+    }
+
+    async fn all_ready(&self) {
+        let users: Api<TenantUser> = Api::namespaced(self.client(), DEFINITIONS);
+        let tenants: Api<Tenant> = Api::all(self.client());
+        self.eventually("all are Ready", async || {
+            let users = users.list(&ListParams::default()).await.unwrap().items;
+            let tenants = tenants.list(&ListParams::default()).await.unwrap().items;
+            users.len() == self.tenants * USERS
+                && tenants.len() == self.tenants
+                && users.iter().all(|it| it.status.as_ref().is_some_and(|s| ready(s, it.metadata.generation)))
+                && tenants.iter().all(|it| it.status.as_ref().is_some_and(|s| ready(s, it.metadata.generation)))
+        })
+        .await;
+    }
+
+    async fn eventually(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let began = Instant::now();
+        while !holds().await {
+            if began.elapsed() > PATIENCE {
+                self.world.fail(&format!("not in time: {what}"));
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// How many passes over tenants there were since the operator's start.
+    async fn passes(&self) -> u64 {
+        let metrics = self.world.operator.metrics().await;
+        let lines =
+            metrics.lines().filter(|it| it.starts_with("controller_runtime_reconcile_total{controller=\"tenant\""));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).map(|count| count as u64).sum()
+    }
+
+    async fn no_op(&mut self) {
+        let before = self.passes().await;
+        let mark = self.mark().await;
+        let tenants: Api<Tenant> = Api::all(self.client());
+        for index in 0..self.tenants {
+            let note = json!({"metadata": {"annotations": {"note": "touched"}}});
+            tenants.patch_metadata(&format!("t{index}"), &PatchParams::default(), &Patch::Merge(&note)).await.unwrap();
+        }
+        let all = before + self.tenants as u64;
+        self.eventually("a pass for every tenant", async || self.passes().await >= all).await;
+        self.end("no-op, a pass for every tenant", mark).await;
+    }
+
+    async fn restart(&mut self) {
+        self.world.operator.kill();
+        let mark = self.mark().await;
+        self.world.operator = testbed::Operator::start(&self.world.control_plane, &launch()).await;
+        let all = self.tenants as u64;
+        self.eventually("a pass for every tenant", async || self.passes().await >= all).await;
+        let mark = Mark { cpu: 0.0, ..mark };
+        self.end("restart, until every tenant was passed over", mark).await;
+    }
+
+    async fn drift(&mut self) {
+        let iam = self.world.moto.iam();
+        let (user, group) = ("t0.t0-u0", "t0");
+        iam.remove_user_from_group().user_name(user).group_name(group).send().await.unwrap();
+        let mark = self.mark().await;
+        let tenants: Api<Tenant> = Api::all(self.client());
+        let ask = json!({"metadata": {"annotations": {"tenantry.dev/reconcile": "drift"}}});
+        tenants.patch_metadata("t0", &PatchParams::default(), &Patch::Merge(&ask)).await.unwrap();
+        self.eventually("the membership is back", async || {
+            self.world.moto.calls().await.contains_key("AddUserToGroup")
+        })
+        .await;
+        self.end("one membership removed by hand, put back", mark).await;
+    }
+
+    async fn delete(&mut self) {
+        let mark = self.mark().await;
+        let users: Api<TenantUser> = Api::namespaced(self.client(), DEFINITIONS);
+        let roles: Api<TenantRole> = Api::namespaced(self.client(), DEFINITIONS);
+        let tenants: Api<Tenant> = Api::all(self.client());
+        let (gone, all) = (DeleteParams::default(), ListParams::default());
+        users.delete_collection(&gone, &all).await.unwrap();
+        roles.delete_collection(&gone, &all).await.unwrap();
+        tenants.delete_collection(&gone, &all).await.unwrap();
+        self.eventually("everything is gone", async || {
+            users.list(&all).await.unwrap().items.is_empty()
+                && roles.list(&all).await.unwrap().items.is_empty()
+                && tenants.list(&all).await.unwrap().items.is_empty()
+        })
+        .await;
+        self.end("delete everything", mark).await;
+        let left = self.world.moto.iam().list_users().path_prefix("/tenants/").send().await.unwrap();
+        assert!(left.users().is_empty(), "{:?}", left.users().first().map(|it| it.user_name.clone()));
+    }
+
+    fn print(&self) {
+        let keys = if self.keys { "with keys" } else { "without keys" };
+        println!("\n{} tenants × (1 role for all, {USERS} users {keys})\n", self.tenants);
+        println!("| phase | cloud calls | a tenant | seconds | Kubernetes writes | RSS MB (peak) | CPU s |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+        for phase in &self.phases {
+            let calls: u64 = phase.calls.values().sum();
+            #[allow(clippy::cast_precision_loss)]
+            let each = calls as f64 / self.tenants as f64;
+            println!(
+                "| {} | {calls} | {each:.2} | {:.1} | {} | {:.1} ({:.1}) | {:.2} |",
+                phase.name, phase.seconds, phase.writes, phase.rss_mb, phase.peak_mb, phase.cpu
+            );
+        }
+        println!("\nCalls by operation:\n");
+        for phase in &self.phases {
+            let calls: Vec<String> = phase.calls.iter().map(|(call, count)| format!("{call} {count}")).collect();
+            println!("- {}: {}", phase.name, if calls.is_empty() { "none".to_owned() } else { calls.join(", ") });
+        }
+    }
+}
+
+/// The operator with its budget opened: the peer that it is compared with has none.
+fn launch() -> Launch {
+    let binary = std::env::var_os("TENANTRY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_tenantry").into(), PathBuf::from);
+    let flags = ["--key-proof=0", "--write-rate=200", "--read-rate=200", "--log=warn"];
+    flags.into_iter().fold(Launch::new(binary), Launch::argument)
+}
+
+fn ready<S: ObservedStatus>(status: &S, generation: Option<i64>) -> bool {
+    status.observed_generation() == generation
+        && status.conditions().iter().any(|it| it.type_ == "Ready" && it.status == "True")
+}
+
+async fn measure(tenants: usize, keys: bool) {
+    let mut bench = Bench::new(tenants, keys).await;
+    bench.create().await;
+    bench.no_op().await;
+    bench.restart().await;
+    bench.drift().await;
+    bench.delete().await;
+    bench.print();
+}
+
+fn main() {
+    let full = std::env::args().any(|argument| argument == "--full");
+    let size = std::env::var("TENANTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
+        measure(size, false).await;
+        if full {
+            measure(300, true).await;
+        }
+    });
+}

@@ -1,0 +1,262 @@
+//! Bad input gets a clear answer, and nothing is lost: what people get wrong in manifests, and what is taken already.
+
+use aws_sdk_iam::types::Tag;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use tenantry::api::{Tenant, TenantRole, TenantUser};
+use testbed::{Fault, World};
+
+use crate::support::{
+    active_keys, annotate, definitions, delete, exists, message, namespace, of, ready, role, says, shared, tenant,
+    text, user,
+};
+
+fn tenants(world: &World) -> Api<Tenant> {
+    Api::all(world.client())
+}
+
+#[tokio::test]
+async fn an_unknown_tenant_is_waited_for() {
+    let world = shared().await;
+    let defs = definitions("bi-late");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&user("bi-late", &defs, "alice", "")).await;
+    let users = of::<TenantUser>(world, &defs);
+    let alice = says(world, &users, "alice", "False", "TenantNotFound").await;
+    assert!(message(&alice).contains("bi-late"), "{}", message(&alice));
+    assert!(alice.finalizers().is_empty(), "nothing was made for it: it can be deleted freely");
+    assert!(!exists(world, "bi-late.alice").await);
+    world.apply(&tenant("bi-late", "")).await;
+    ready(world, &users, "alice").await;
+    assert!(exists(world, "bi-late.alice").await);
+}
+
+#[tokio::test]
+async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
+    let world = shared().await;
+    let defs = definitions("bi-role");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("bi-role", "")).await;
+    world.apply(&role("bi-role", &defs, "reader")).await;
+    world.apply(&user("bi-role", &defs, "alice", "  roles: [reader, raeder]\n  accessKey: {}")).await;
+    let users = of::<TenantUser>(world, &defs);
+    let alice = says(world, &users, "alice", "False", "Invalid").await;
+    assert!(message(&alice).contains("TenantRole raeder"), "{}", message(&alice));
+    let secret = of::<Secret>(world, &defs).get("alice-aws").await.expect("the key is there all the same");
+    assert_eq!(active_keys(world, "bi-role.alice").await, [text(&secret, "AWS_ACCESS_KEY_ID")]);
+    let attached = world.moto.iam().list_attached_user_policies().user_name("bi-role.alice").send().await.unwrap();
+    assert_eq!(attached.attached_policies()[0].policy_name(), Some("bi-role.reader"));
+    let owner = says(world, &tenants(world), "bi-role", "True", "Provisioned").await;
+    assert!(message(&owner).contains("alice"), "the Tenant names who is not ready: {}", message(&owner));
+    world.apply(&role("bi-role", &defs, "raeder")).await;
+    ready(world, &users, "alice").await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_may_not_name_the_tenant_makes_nothing() {
+    let world = shared().await;
+    world.apply(&namespace("bi-elsewhere")).await;
+    world.apply(&namespace(&definitions("bi-closed"))).await;
+    world.apply(&tenant("bi-closed", "")).await;
+    world.apply(&role("bi-closed", "bi-elsewhere", "admin")).await;
+    world.apply(&user("bi-closed", "bi-elsewhere", "mallory", "  roles: [admin]\n  accessKey: {}")).await;
+    let users = of::<TenantUser>(world, "bi-elsewhere");
+    let mallory = says(world, &users, "mallory", "False", "NotAllowed").await;
+    assert!(message(&mallory).contains("bi-elsewhere"), "{}", message(&mallory));
+    says(world, &of::<TenantRole>(world, "bi-elsewhere"), "admin", "False", "NotAllowed").await;
+    ready(world, &tenants(world), "bi-closed").await;
+    assert!(!exists(world, "bi-closed.mallory").await);
+    assert!(of::<Secret>(world, "bi-elsewhere").get_opt("mallory-aws").await.unwrap().is_none());
+    delete(world, &users, "mallory").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_does_not_exist_is_named() {
+    let world = shared().await;
+    let defs = definitions("bi-arn");
+    let missing = "arn:aws:iam::123456789012:policy/not-there";
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("bi-arn", "")).await;
+    let typed =
+        role("bi-arn", &defs, "typo").replace("  aws:\n", &format!("  aws:\n    managedPolicies: ['{missing}']\n"));
+    world.apply(&typed).await;
+    world.apply(&user("bi-arn", &defs, "alice", "  roles: [typo]\n  accessKey: {}")).await;
+    let users = of::<TenantUser>(world, &defs);
+    let alice = says(world, &users, "alice", "False", "Invalid").await;
+    assert!(message(&alice).contains(missing), "{}", message(&alice));
+    assert_eq!(active_keys(world, "bi-arn.alice").await.len(), 1, "the rest is done");
+    world.apply(&tenant("bi-arn2", &format!("  accounts: [{{name: aws, managedPolicies: ['{missing}']}}]"))).await;
+    let owner = says(world, &tenants(world), "bi-arn2", "False", "Invalid").await;
+    assert!(message(&owner).contains(missing), "{}", message(&owner));
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:List*","Resource":"*"}]}"#;
+    world.moto.iam().create_policy().policy_name("not-there").policy_document(document).send().await.unwrap();
+    annotate(&users, "alice", "tenantry.dev/reconcile", "now").await;
+    ready(world, &users, "alice").await;
+}
+
+#[tokio::test]
+async fn a_human_of_that_name_is_left_alone() {
+    let world = shared().await;
+    let iam = world.moto.iam();
+    let defs = definitions("bi-human");
+    let tag = Tag::builder().key("team").value("people").build().unwrap();
+    iam.create_user().user_name("bi-human.alice").tags(tag).send().await.unwrap();
+    let key = world.moto.another_key("bi-human.alice").await;
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("bi-human", "")).await;
+    world.apply(&user("bi-human", &defs, "alice", "  accessKey: {}")).await;
+    let users = of::<TenantUser>(world, &defs);
+    let alice = says(world, &users, "alice", "False", "NotOwned").await;
+    assert!(message(&alice).contains("bi-human.alice") && message(&alice).contains("adopt"), "{}", message(&alice));
+    delete(world, &users, "alice").await;
+    delete(world, &tenants(world), "bi-human").await;
+    let human = iam.get_user().user_name("bi-human.alice").send().await.unwrap().user.unwrap();
+    assert_eq!(human.tags().iter().map(|it| it.key()).collect::<Vec<_>>(), ["team"]);
+    assert_eq!(active_keys(world, "bi-human.alice").await, [key.access_key_id]);
+    assert!(iam.list_groups_for_user().user_name("bi-human.alice").send().await.unwrap().groups().is_empty());
+}
+
+#[tokio::test]
+async fn a_foreign_secret_is_never_overwritten() {
+    let world = shared().await;
+    let defs = definitions("bi-secret");
+    world.apply(&namespace(&defs)).await;
+    let secrets = of::<Secret>(world, &defs);
+    let mut foreign: Secret =
+        Secret { data: Some([("password".to_owned(), ByteString(b"theirs".to_vec()))].into()), ..Secret::default() };
+    foreign.metadata.name = Some("alice-aws".to_owned());
+    let before = secrets.create(&PostParams::default(), &foreign).await.unwrap();
+    world.apply(&tenant("bi-secret", "")).await;
+    world.apply(&user("bi-secret", &defs, "alice", "  accessKey: {}")).await;
+    let users = of::<TenantUser>(world, &defs);
+    let alice = says(world, &users, "alice", "False", "NotOwned").await;
+    assert!(message(&alice).contains("alice-aws"), "{}", message(&alice));
+    assert_eq!(secrets.get("alice-aws").await.unwrap(), before, "byte for byte");
+    let keys = world.moto.iam().list_access_keys().user_name("bi-secret.alice").send().await.unwrap();
+    assert!(keys.access_key_metadata().is_empty(), "no key whose secret half would be lost");
+    delete(world, &users, "alice").await;
+    assert_eq!(secrets.get("alice-aws").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_lost_secret_is_made_again_with_a_new_key() {
+    let world = shared().await;
+    let defs = definitions("bi-lost");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("bi-lost", "")).await;
+    world.apply(&user("bi-lost", &defs, "alice", "  accessKey: {}")).await;
+    ready(world, &of::<TenantUser>(world, &defs), "alice").await;
+    let secrets = of::<Secret>(world, &defs);
+    let old = text(&secrets.get("alice-aws").await.unwrap(), "AWS_ACCESS_KEY_ID");
+    secrets.delete("alice-aws", &DeleteParams::default()).await.unwrap();
+    let new = world.until(secrets, "alice-aws", "made again", |it| text(it, "AWS_ACCESS_KEY_ID") != old).await;
+    let new = text(&new, "AWS_ACCESS_KEY_ID");
+    let users = of::<TenantUser>(world, &defs);
+    let one = |it: &TenantUser| {
+        let keys = &it.status.as_ref().unwrap().accounts[0].access_keys;
+        keys.len() == 1 && keys[0].id == new
+    };
+    world.until(users, "alice", "has the new key and no other", one).await;
+    assert_eq!(active_keys(world, "bi-lost.alice").await, [new]);
+}
+
+#[tokio::test]
+async fn a_namespace_that_terminates_under_a_new_key_leaves_no_key() {
+    let world = shared().await;
+    let defs = definitions("bi-ends");
+    world.apply(&namespace(&defs)).await;
+    // What keeps the namespace from going at once, so that it is seen terminating.
+    let keeper = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: keeper, namespace: bi-ends-defs, finalizers: [example.com/keep]}\n";
+    world.apply(keeper).await;
+    world.apply(&tenant("bi-ends", "")).await;
+    ready(world, &tenants(world), "bi-ends").await;
+    world.moto.faults(&[Fault::delay("CreateAccessKey", 3.0).only("UserName", "bi-ends\\.alice")]).await;
+    world.apply(&user("bi-ends", &defs, "alice", "  accessKey: {}")).await;
+    let mut asked = false;
+    while !asked {
+        let calls = world.moto.requests().await;
+        asked = calls.iter().any(|it| {
+            it.action == "CreateAccessKey" && it.parameters.get("UserName").is_some_and(|user| user == "bi-ends.alice")
+        });
+        tokio::task::yield_now().await;
+    }
+    let namespaces: Api<Namespace> = Api::all(world.client());
+    namespaces.delete(&defs, &DeleteParams::default()).await.unwrap();
+    world.gone(of::<TenantUser>(world, &defs), "alice").await;
+    assert!(!exists(world, "bi-ends.alice").await, "with its key");
+    assert!(of::<Secret>(world, &defs).get_opt("alice-aws").await.unwrap().is_none());
+    let free = serde_json::json!({"metadata": {"finalizers": null}});
+    of::<ConfigMap>(world, &defs).patch("keeper", &PatchParams::default(), &Patch::Merge(free)).await.unwrap();
+    world.gone(namespaces, &defs).await;
+}
+
+#[tokio::test]
+async fn a_tenant_goes_with_its_own_manifests_and_leaves_those_of_others() {
+    let world = shared().await;
+    let defs = definitions("bi-goes");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("bi-goes", "")).await;
+    ready(world, &tenants(world), "bi-goes").await;
+    world.apply(&role("bi-goes", "bi-goes", "inside")).await;
+    world.apply(&user("bi-goes", "bi-goes", "alice", "  roles: [inside, outside]\n  accessKey: {}")).await;
+    world.apply(&role("bi-goes", &defs, "outside")).await;
+    world.apply(&user("bi-goes", &defs, "bob", "  roles: [inside, outside]\n  accessKey: {}")).await;
+    ready(world, &of::<TenantUser>(world, "bi-goes"), "alice").await;
+    let users = of::<TenantUser>(world, &defs);
+    ready(world, &users, "bob").await;
+    delete(world, &tenants(world), "bi-goes").await;
+    world.gone(of::<TenantUser>(world, "bi-goes"), "alice").await;
+    world.gone(Api::<Namespace>::all(world.client()), "bi-goes").await;
+    for user in ["bi-goes.alice", "bi-goes.bob"] {
+        assert!(!exists(world, user).await, "{user}");
+    }
+    assert!(of::<Secret>(world, &defs).get_opt("bob-aws").await.unwrap().is_none());
+    let bob = says(world, &users, "bob", "False", "TenantNotFound").await;
+    assert_eq!(bob.spec.roles, ["inside", "outside"], "untouched");
+    delete(world, &users, "bob").await;
+    delete(world, &of::<TenantRole>(world, &defs), "outside").await;
+}
+
+#[tokio::test]
+async fn manifests_converge_in_any_order() {
+    let world = shared().await;
+    let seed: u64 = rand::rng().random();
+    println!("seed {seed}");
+    let mut order = rand::rngs::StdRng::seed_from_u64(seed);
+    for round in 0..3 {
+        let name = format!("bi-order{round}");
+        let defs = definitions(&name);
+        world.apply(&namespace(&defs)).await;
+        let mut manifests = vec![
+            tenant(&name, ""),
+            role(&name, &defs, "reader"),
+            role(&name, &defs, "writer"),
+            user(&name, &defs, "alice", "  roles: [reader, writer]\n  accessKey: {}"),
+            user(&name, &defs, "bob", "  roles: [writer]"),
+        ];
+        manifests.shuffle(&mut order);
+        for manifest in manifests {
+            world.apply(&manifest).await;
+        }
+        ready(world, &of::<TenantUser>(world, &defs), "alice").await;
+        ready(world, &of::<TenantUser>(world, &defs), "bob").await;
+        ready(world, &of::<TenantRole>(world, &defs), "reader").await;
+        let owner = ready(world, &tenants(world), &name).await;
+        assert_eq!(owner.status.unwrap().users, Some(2));
+    }
+}
+
+#[tokio::test]
+async fn a_user_cannot_be_moved_to_another_tenant() {
+    let world = shared().await;
+    let defs = definitions("bi-moved");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&user("bi-moved", &defs, "alice", "")).await;
+    let moved = testbed::apply::apply(&world.client(), &user("bi-other", &defs, "alice", "")).await;
+    let why = moved.expect_err("the tenant is immutable").to_string();
+    assert!(why.contains("immutable") && why.contains("new TenantUser"), "{why}");
+}
