@@ -33,7 +33,7 @@ struct Phase {
     name: &'static str,
     seconds: f64,
     calls: BTreeMap<String, u64>,
-    writes: usize,
+    writes: BTreeMap<String, u64>,
     rss_mb: f64,
     peak_mb: f64,
     cpu: f64,
@@ -49,7 +49,7 @@ struct Bench {
 /// Where the counters stood when a phase began.
 struct Mark {
     at: Instant,
-    writes: usize,
+    writes: BTreeMap<String, u64>,
     cpu: f64,
 }
 
@@ -72,10 +72,15 @@ impl Bench {
         Mark { at: Instant::now(), writes: self.writes(), cpu: self.world.operator.usage().cpu_seconds }
     }
 
-    /// The operator's writes to Kubernetes, the Lease aside.
-    fn writes(&self) -> usize {
-        let requests = self.world.control_plane.requests();
-        requests.iter().filter(|it| it.user == OPERATOR && it.is_write() && it.resource != "leases").count()
+    /// The operator's writes to Kubernetes so far, the Lease aside, by what is written.
+    fn writes(&self) -> BTreeMap<String, u64> {
+        let mut writes = BTreeMap::new();
+        for request in self.world.control_plane.requests() {
+            if request.user == OPERATOR && request.is_write() && request.resource != "leases" {
+                *writes.entry(format!("{} {}", request.verb, request.resource)).or_default() += 1;
+            }
+        }
+        writes
     }
 
     async fn end(&mut self, name: &'static str, mark: Mark) {
@@ -89,7 +94,7 @@ impl Bench {
             name,
             seconds,
             calls: self.world.moto.calls().await,
-            writes: self.writes() - mark.writes,
+            writes: since(&mark.writes, self.writes()),
             rss_mb: megabytes(usage.rss_bytes),
             peak_mb: megabytes(usage.peak_rss_bytes),
             cpu: usage.cpu_seconds - mark.cpu,
@@ -229,17 +234,17 @@ impl Bench {
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         for phase in &self.phases {
             let calls: u64 = phase.calls.values().sum();
+            let writes: u64 = phase.writes.values().sum();
             #[allow(clippy::cast_precision_loss)]
             let each = calls as f64 / self.tenants as f64;
             println!(
-                "| {} | {calls} | {each:.2} | {:.1} | {} | {:.1} ({:.1}) | {:.2} |",
-                phase.name, phase.seconds, phase.writes, phase.rss_mb, phase.peak_mb, phase.cpu
+                "| {} | {calls} | {each:.2} | {:.1} | {writes} | {:.1} ({:.1}) | {:.2} |",
+                phase.name, phase.seconds, phase.rss_mb, phase.peak_mb, phase.cpu
             );
         }
-        println!("\nCalls by operation:\n");
+        println!("\nBy operation:\n");
         for phase in &self.phases {
-            let calls: Vec<String> = phase.calls.iter().map(|(call, count)| format!("{call} {count}")).collect();
-            println!("- {}: {}", phase.name, if calls.is_empty() { "none".to_owned() } else { calls.join(", ") });
+            println!("- {}: {}; {}", phase.name, counts(&phase.calls, "no cloud call"), counts(&phase.writes, "no write"));
         }
     }
 }
@@ -249,6 +254,19 @@ fn launch() -> Launch {
     let binary = std::env::var_os("TENANTRY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_tenantry").into(), PathBuf::from);
     let flags = ["--key-proof=0", "--write-rate=200", "--read-rate=200", "--log=warn"];
     flags.into_iter().fold(Launch::new(binary), Launch::argument)
+}
+
+fn since(before: &BTreeMap<String, u64>, now: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let more = now.into_iter().map(|(what, count)| {
+        let known = before.get(&what).copied().unwrap_or_default();
+        (what, count - known)
+    });
+    more.filter(|(_, count)| *count > 0).collect()
+}
+
+fn counts(of: &BTreeMap<String, u64>, none: &str) -> String {
+    let each: Vec<String> = of.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    if each.is_empty() { none.to_owned() } else { each.join(", ") }
 }
 
 fn ready<S: ObservedStatus>(status: &S, generation: Option<i64>) -> bool {
