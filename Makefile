@@ -33,15 +33,20 @@ build: ## Build the operator
 	cargo build --locked
 
 .PHONY: demo
-demo: tools build ## See it work, from manifests to AWS and back, and clean up
-	cargo run --locked --quiet --package demo
+demo: demo-build ## See it work, from manifests to AWS and back, and clean up
+	@target/debug/demo
 
 .PHONY: demo-keep
-demo-keep: tools build ## The same, and leave cluster, cloud and operator running to play with
-	cargo run --locked --quiet --package demo -- --keep
+demo-keep: demo-build ## The same, and leave cluster, cloud and operator running to play with
+	@target/debug/demo --keep
+
+# Built together, so that dependencies are built once for both.
+.PHONY: demo-build
+demo-build: tools
+	cargo build --locked --package tenantry --package demo
 
 .PHONY: test
-test: test-unit test-it ## Run all tests, the quick ones first
+test: test-unit test-it demo ## Run all tests, the quick ones first; the demo is the last of them
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no other process (seconds)
