@@ -2,7 +2,8 @@
 //! real API server and strict moto. Prints Markdown; `docs/performance.md` says how to read it.
 //!
 //! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer; with `-- --full`
-//! also 300 tenants whose users have keys. `TENANTRY_BIN` names another binary to measure.
+//! also 300 tenants whose users have keys, and a few at the rate that is the default. `TENANTRY_BIN` names another binary
+//! to measure, `TENANTS` another number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
@@ -15,7 +16,7 @@ use futures::StreamExt;
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
-use tenantry::api::{ObservedStatus, Tenant, TenantRole, TenantUser};
+use tenantry::api::{CloudAccount, ObservedStatus, Tenant, TenantRole, TenantUser};
 use testbed::aws::Credentials;
 use testbed::{Launch, World};
 
@@ -39,10 +40,19 @@ struct Phase {
     cpu: f64,
 }
 
+/// What is measured.
+#[derive(Clone, Copy)]
+struct Size {
+    tenants: usize,
+    /// Whether users have access keys.
+    keys: bool,
+    /// Whether the API budget is opened.
+    open: bool,
+}
+
 struct Bench {
     world: World,
-    tenants: usize,
-    keys: bool,
+    size: Size,
     phases: Vec<Phase>,
 }
 
@@ -54,13 +64,13 @@ struct Mark {
 }
 
 impl Bench {
-    async fn new(tenants: usize, keys: bool) -> Self {
-        let world = World::start(launch()).await;
+    async fn new(size: Size) -> Self {
+        let world = World::start(size.launch()).await;
         world.credentials_secret("aws", &Credentials::root()).await;
         world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {DEFINITIONS}}}\n")).await;
         // Drift is looked for when the bench asks for it, so that every call has one cause.
         world.apply(&world.cloud_account("aws", "  driftCheckInterval: 1h")).await;
-        Self { world, tenants, keys, phases: Vec::new() }
+        Self { world, size, phases: Vec::new() }
     }
 
     fn client(&self) -> Client {
@@ -110,7 +120,7 @@ impl Bench {
              spec:\n  tenant: t{index}\n  default: true\n  aws: {{statements: [{{effect: Allow, actions: ['s3:GetObject'], \
              resources: ['arn:aws:s3:::ai-model-data/$(tenant)/*']}}]}}\n"
         );
-        let key = if self.keys { ", accessKey: {}" } else { "" };
+        let key = if self.size.keys { ", accessKey: {}" } else { "" };
         for user in 0..USERS {
             let _ = write!(
                 yaml,
@@ -124,7 +134,7 @@ impl Bench {
     async fn create(&mut self) {
         let mark = self.mark().await;
         let client = self.client();
-        let all: Vec<String> = (0..self.tenants).map(|index| self.manifests(index)).collect();
+        let all: Vec<String> = (0..self.size.tenants).map(|index| self.manifests(index)).collect();
         futures::stream::iter(all)
             .for_each_concurrent(4, |yaml| {
                 let client = client.clone();
@@ -143,8 +153,8 @@ impl Bench {
         self.eventually("all are Ready", async || {
             let users = users.list(&ListParams::default()).await.unwrap().items;
             let tenants = tenants.list(&ListParams::default()).await.unwrap().items;
-            users.len() == self.tenants * USERS
-                && tenants.len() == self.tenants
+            users.len() == self.size.tenants * USERS
+                && tenants.len() == self.size.tenants
                 && users.iter().all(|it| it.status.as_ref().is_some_and(|s| ready(s, it.metadata.generation)))
                 && tenants.iter().all(|it| it.status.as_ref().is_some_and(|s| ready(s, it.metadata.generation)))
         })
@@ -173,11 +183,11 @@ impl Bench {
         let before = self.passes().await;
         let mark = self.mark().await;
         let tenants: Api<Tenant> = Api::all(self.client());
-        for index in 0..self.tenants {
+        for index in 0..self.size.tenants {
             let note = json!({"metadata": {"annotations": {"note": "touched"}}});
             tenants.patch_metadata(&format!("t{index}"), &PatchParams::default(), &Patch::Merge(&note)).await.unwrap();
         }
-        let all = before + self.tenants as u64;
+        let all = before + self.size.tenants as u64;
         self.eventually("a pass for every tenant", async || self.passes().await >= all).await;
         self.end("no-op, a pass for every tenant", mark).await;
     }
@@ -185,8 +195,8 @@ impl Bench {
     async fn restart(&mut self) {
         self.world.operator.kill();
         let mark = self.mark().await;
-        self.world.operator = testbed::Operator::start(&self.world.control_plane, &launch()).await;
-        let all = self.tenants as u64;
+        self.world.operator = testbed::Operator::start(&self.world.control_plane, &self.size.launch()).await;
+        let all = self.size.tenants as u64;
         self.eventually("a pass for every tenant", async || self.passes().await >= all).await;
         let mark = Mark { cpu: 0.0, ..mark };
         self.end("restart, until every tenant was passed over", mark).await;
@@ -197,14 +207,28 @@ impl Bench {
         let (user, group) = ("t0.t0-u0", "t0");
         iam.remove_user_from_group().user_name(user).group_name(group).send().await.unwrap();
         let mark = self.mark().await;
-        let tenants: Api<Tenant> = Api::all(self.client());
+        // A drift check at once: the sweep that would come by itself within driftCheckInterval.
+        let accounts: Api<CloudAccount> = Api::all(self.client());
         let ask = json!({"metadata": {"annotations": {"tenantry.dev/reconcile": "drift"}}});
-        tenants.patch_metadata("t0", &PatchParams::default(), &Patch::Merge(&ask)).await.unwrap();
+        accounts.patch_metadata("aws", &PatchParams::default(), &Patch::Merge(&ask)).await.unwrap();
         self.eventually("the membership is back", async || {
             self.world.moto.calls().await.contains_key("AddUserToGroup")
         })
         .await;
         self.end("one membership removed by hand, put back", mark).await;
+    }
+
+    async fn fresh(&mut self) {
+        let mark = self.mark().await;
+        let tenants: Api<Tenant> = Api::all(self.client());
+        let ask = json!({"metadata": {"annotations": {"tenantry.dev/reconcile": "fresh"}}});
+        tenants.patch_metadata("t0", &PatchParams::default(), &Patch::Merge(&ask)).await.unwrap();
+        self.eventually("the asking is answered", async || {
+            let tenant = tenants.get("t0").await.unwrap();
+            tenant.status.is_some_and(|it| it.last_handled_reconcile_at().is_some())
+        })
+        .await;
+        self.end("one tenant asked for fresh reads", mark).await;
     }
 
     async fn delete(&mut self) {
@@ -228,15 +252,16 @@ impl Bench {
     }
 
     fn print(&self) {
-        let keys = if self.keys { "with keys" } else { "without keys" };
-        println!("\n{} tenants × (1 role for all, {USERS} users {keys})\n", self.tenants);
+        let keys = if self.size.keys { "with keys" } else { "without keys" };
+        let rate = if self.size.open { "API budget opened" } else { "default API budget, 5 writes a second" };
+        println!("\n### {} tenants × (1 role for all, {USERS} users {keys}), {rate}\n", self.size.tenants);
         println!("| phase | cloud calls | a tenant | seconds | Kubernetes writes | RSS MB (peak) | CPU s |");
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         for phase in &self.phases {
             let calls: u64 = phase.calls.values().sum();
             let writes: u64 = phase.writes.values().sum();
             #[allow(clippy::cast_precision_loss)]
-            let each = calls as f64 / self.tenants as f64;
+            let each = calls as f64 / self.size.tenants as f64;
             println!(
                 "| {} | {calls} | {each:.2} | {:.1} | {writes} | {:.1} ({:.1}) | {:.2} |",
                 phase.name, phase.seconds, phase.rss_mb, phase.peak_mb, phase.cpu
@@ -244,16 +269,24 @@ impl Bench {
         }
         println!("\nBy operation:\n");
         for phase in &self.phases {
-            println!("- {}: {}; {}", phase.name, counts(&phase.calls, "no cloud call"), counts(&phase.writes, "no write"));
+            println!(
+                "- {}: {}; {}",
+                phase.name,
+                counts(&phase.calls, "no cloud call"),
+                counts(&phase.writes, "no write")
+            );
         }
     }
 }
 
-/// The operator with its budget opened: the peer that it is compared with has none.
-fn launch() -> Launch {
-    let binary = std::env::var_os("TENANTRY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_tenantry").into(), PathBuf::from);
-    let flags = ["--key-proof=0", "--write-rate=200", "--read-rate=200", "--log=warn"];
-    flags.into_iter().fold(Launch::new(binary), Launch::argument)
+impl Size {
+    /// The operator, if asked for with its budget opened: the peer that it is compared with has none.
+    fn launch(self) -> Launch {
+        let binary = std::env::var_os("TENANTRY_BIN");
+        let binary = binary.map_or_else(|| env!("CARGO_BIN_EXE_tenantry").into(), PathBuf::from);
+        let launch = Launch::new(binary).argument("--key-proof=0").argument("--log=warn");
+        if self.open { launch.argument("--write-rate=200").argument("--read-rate=200") } else { launch }
+    }
 }
 
 fn since(before: &BTreeMap<String, u64>, now: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
@@ -274,23 +307,25 @@ fn ready<S: ObservedStatus>(status: &S, generation: Option<i64>) -> bool {
         && status.conditions().iter().any(|it| it.type_ == "Ready" && it.status == "True")
 }
 
-async fn measure(tenants: usize, keys: bool) {
-    let mut bench = Bench::new(tenants, keys).await;
+async fn measure(size: Size) {
+    let mut bench = Bench::new(size).await;
     bench.create().await;
     bench.no_op().await;
     bench.restart().await;
     bench.drift().await;
+    bench.fresh().await;
     bench.delete().await;
     bench.print();
 }
 
 fn main() {
     let full = std::env::args().any(|argument| argument == "--full");
-    let size = std::env::var("TENANTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let tenants = std::env::var("TENANTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
-        measure(size, false).await;
+        measure(Size { tenants, keys: false, open: true }).await;
         if full {
-            measure(300, true).await;
+            measure(Size { tenants: 3 * tenants, keys: true, open: true }).await;
+            measure(Size { tenants: tenants.div_ceil(5), keys: false, open: false }).await;
         }
     });
 }
