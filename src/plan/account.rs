@@ -319,13 +319,16 @@ impl Account<'_, '_, '_> {
         seen: &BTreeSet<String>,
         wanted: &BTreeSet<PolicyRef>,
     ) {
+        let stays =
+            |policy: &&PolicyRef| !matches!(policy, PolicyRef::Own(name) if self.is_leaving(&ObjectId::policy(name)));
+        let wanted: Vec<&PolicyRef> = wanted.iter().filter(stays).collect();
         for policy in wanted.iter().filter(|policy| !seen.iter().any(|arn| self.inventory.is(arn, policy))) {
             let there = match policy {
                 PolicyRef::Own(name) => self.will_exist(&ObjectId::policy(name)),
                 PolicyRef::Vendor(_) | PolicyRef::Arn(_) => true,
             };
             if there {
-                let action = CloudAction::Attach { to: of.clone(), policy: policy.clone() };
+                let action = CloudAction::Attach { to: of.clone(), policy: PolicyRef::clone(policy) };
                 self.step(subject, Rank::Change, action, Vec::new());
             }
         }

@@ -16,7 +16,7 @@ impl Account<'_, '_, '_> {
                 }
                 continue;
             };
-            if mark.cluster != self.inventory.cluster || self.claimed.contains(&object) {
+            if mark.cluster != self.inventory.cluster || (self.claimed.contains(&object) && !self.is_leaving(&object)) {
                 continue;
             }
             let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
@@ -41,6 +41,17 @@ impl Account<'_, '_, '_> {
                 }
             }
         }
+    }
+
+    /// Whether the object goes with the manifest that its mark names, although another manifest wants the name too: that
+    /// one has it once this one's object is gone.
+    pub(super) fn is_leaving(&self, object: &ObjectId) -> bool {
+        let wanted = self.draft.wanted;
+        let mark = self.inventory.mark(object).filter(|mark| mark.cluster == self.inventory.cluster);
+        mark.and_then(|mark| wanted.owner(&mark.owner)).is_some_and(|(owner, life)| {
+            let target = wanted.accounts.get(self.name);
+            life.deleting && !target.is_some_and(|target| target.is_claimed_by(object, owner))
+        })
     }
 
     /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
