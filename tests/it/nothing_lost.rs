@@ -99,6 +99,31 @@ async fn of_two_users_with_one_cloud_name_the_older_has_it() {
 }
 
 #[tokio::test]
+async fn of_two_roles_with_one_name_the_younger_follows_the_older() {
+    let world = shared().await;
+    let defs = definitions("nl-same");
+    world.apply(&namespace(&defs)).await;
+    world.apply(&tenant("nl-same", "")).await;
+    ready(world, &tenants(world), "nl-same").await;
+    world.apply(&role("nl-same", &defs, "reader")).await;
+    let (older, younger) = (of::<TenantRole>(world, &defs), of::<TenantRole>(world, "nl-same"));
+    ready(world, &older, "reader").await;
+    world.apply(&role("nl-same", "nl-same", "reader")).await;
+    world.apply(&user("nl-same", &defs, "alice", "  roles: [reader]")).await;
+    let refused = says(world, &younger, "reader", "False", "NotOwned").await;
+    assert!(message(&refused).contains(&format!("{defs}/reader")), "{}", message(&refused));
+    ready(world, &of::<TenantUser>(world, &defs), "alice").await;
+    delete(world, &older, "reader").await;
+    ready(world, &younger, "reader").await;
+    eventually(world, "alice has the younger one", || async {
+        attached(world, "nl-same.alice").await == ["nl-same.reader"]
+    })
+    .await;
+    delete(world, &tenants(world), "nl-same").await;
+    assert!(!account(world).await.contains("policy nl-same.reader"));
+}
+
+#[tokio::test]
 async fn a_role_that_is_spoilt_keeps_what_it_gave() {
     let world = shared().await;
     let defs = definitions("nl-role");
@@ -109,9 +134,9 @@ async fn a_role_that_is_spoilt_keeps_what_it_gave() {
     world.apply(&user("nl-role", &defs, "alice", "  roles: [reader]")).await;
     let (users, roles) = (of::<TenantUser>(world, &defs), of::<TenantRole>(world, &defs));
     ready(world, &users, "alice").await;
-    world.apply(&good.replace("arn:aws:s3:::reader", "arn:aws:s3:::$(tenent)")).await;
+    world.apply(&good.replace("arn:aws:s3:::reader", "arn:aws:s3:::$(workspace)")).await;
     let spoilt = says(world, &roles, "reader", "False", "Invalid").await;
-    assert!(message(&spoilt).contains("$(tenent)"), "{}", message(&spoilt));
+    assert!(message(&spoilt).contains("workspace"), "{}", message(&spoilt));
     assert_eq!(attached(world, "nl-role.alice").await, ["nl-role.reader"]);
     ready(world, &users, "alice").await;
     world.apply(&good).await;
