@@ -11,8 +11,8 @@ use tenantry::api::{Tenant, TenantRole, TenantUser};
 use testbed::{Fault, World};
 
 use crate::support::{
-    active_keys, annotate, definitions, delete, exists, message, namespace, of, ready, role, says, shared, tenant,
-    text, user,
+    active_keys, annotate, definitions, delete, eventually, exists, message, namespace, of, ready, role, says, shared,
+    tenant, text, user,
 };
 
 fn tenants(world: &World) -> Api<Tenant> {
@@ -46,10 +46,13 @@ async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
     let users = of::<TenantUser>(world, &defs);
     let alice = says(world, &users, "alice", "False", "Invalid").await;
     assert!(message(&alice).contains("TenantRole raeder"), "{}", message(&alice));
-    let secret = of::<Secret>(world, &defs).get("alice-aws").await.expect("the key is there all the same");
+    let secret = world.until(of::<Secret>(world, &defs), "alice-aws", "is there all the same", |_| true).await;
     assert_eq!(active_keys(world, "bi-role.alice").await, [text(&secret, "AWS_ACCESS_KEY_ID")]);
-    let attached = world.moto.iam().list_attached_user_policies().user_name("bi-role.alice").send().await.unwrap();
-    assert_eq!(attached.attached_policies()[0].policy_name(), Some("bi-role.reader"));
+    eventually(world, "the role that is there is attached", || async {
+        let answer = world.moto.iam().list_attached_user_policies().user_name("bi-role.alice").send().await.unwrap();
+        answer.attached_policies().iter().any(|it| it.policy_name() == Some("bi-role.reader"))
+    })
+    .await;
     let owner = says(world, &tenants(world), "bi-role", "True", "Provisioned").await;
     assert!(message(&owner).contains("alice"), "the Tenant names who is not ready: {}", message(&owner));
     world.apply(&role("bi-role", &defs, "raeder")).await;
@@ -88,7 +91,7 @@ async fn a_policy_that_does_not_exist_is_named() {
     let users = of::<TenantUser>(world, &defs);
     let alice = says(world, &users, "alice", "False", "Invalid").await;
     assert!(message(&alice).contains(missing), "{}", message(&alice));
-    assert_eq!(active_keys(world, "bi-arn.alice").await.len(), 1, "the rest is done");
+    eventually(world, "the rest is done", || async { active_keys(world, "bi-arn.alice").await.len() == 1 }).await;
     world.apply(&tenant("bi-arn2", &format!("  accounts: [{{name: aws, managedPolicies: ['{missing}']}}]"))).await;
     let owner = says(world, &tenants(world), "bi-arn2", "False", "Invalid").await;
     assert!(message(&owner).contains(missing), "{}", message(&owner));

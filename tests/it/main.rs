@@ -17,6 +17,7 @@ mod docs;
 mod drift;
 mod examples;
 mod namespaces;
+mod nothing_lost;
 mod printed;
 mod rights;
 mod secrecy;
