@@ -113,8 +113,8 @@ impl WantedAccount {
     /// Whether the manifest wants this object.
     #[must_use]
     pub fn is_claimed_by(&self, object: &ObjectId, owner: &ManifestRef) -> bool {
-        fn any<W>(claims: Option<&Vec<W>>, mut is: impl FnMut(&W) -> bool) -> bool {
-            claims.is_some_and(|claims| claims.iter().any(|claim| is(claim)))
+        fn any<W>(claims: Option<&Vec<W>>, is: impl FnMut(&W) -> bool) -> bool {
+            claims.is_some_and(|claims| claims.iter().any(is))
         }
         match object.kind {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
