@@ -29,12 +29,12 @@ fn complaint<K: Told>(object: &K) -> Option<String> {
     }
     let wrong = |why: &str| Some(format!("{}: {why}: {:?}", object.name_any(), status.conditions()));
     let held = |type_: &str| condition(object, type_).map(|(status, _)| status);
-    let forms = match (held("Ready").as_deref(), held("Reconciling").as_deref(), held("Stalled").as_deref()) {
+    let forms = matches!(
+        (held("Ready").as_deref(), held("Reconciling").as_deref(), held("Stalled").as_deref()),
         (Some("True"), None, None)
-        | (Some("False" | "Unknown"), Some("True"), None)
-        | (Some("False"), None, Some("True")) => true,
-        _ => false,
-    };
+            | (Some("False" | "Unknown"), Some("True"), None)
+            | (Some("False"), None, Some("True"))
+    );
     if !forms {
         return wrong("not exactly one of Ready, Reconciling and Stalled");
     }

@@ -116,7 +116,7 @@ async fn ten_kills_leave_one_key_a_user_and_no_orphan() {
             let id = text(&secret, "AWS_ACCESS_KEY_ID");
             let all = world.moto.iam().list_access_keys().user_name(format!("{name}.{user}")).send().await.unwrap();
             assert_eq!(all.access_key_metadata().len(), 1, "{name}.{user}: exactly one key, seed {seed}");
-            assert_eq!(active_keys(&world, &format!("{name}.{user}")).await, [id.clone()], "seed {seed}");
+            assert_eq!(active_keys(&world, &format!("{name}.{user}")).await, std::slice::from_ref(&id), "seed {seed}");
             let key = Credentials::new(&id, &text(&secret, "AWS_SECRET_ACCESS_KEY"));
             let who = world.moto.sts_as(&key).get_caller_identity().send().await.unwrap();
             assert!(who.arn().unwrap().ends_with(&format!("{name}.{user}")), "the Secret's halves belong together");

@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! # async fn example() {
-//! let world = testbed::World::shared(env!("CARGO_MANIFEST_DIR").as_ref()).await;
+//! let world = testbed::World::start(testbed::Launch::new("target/debug/tenantry")).await;
 //! let client = world.control_plane.client();
 //! # }
 //! ```

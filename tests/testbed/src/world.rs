@@ -1,7 +1,6 @@
 //! Everything together: a control plane with the chart installed, moto, and the operator at work between them.
 
 use std::fmt::Debug;
-use std::path::Path;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -9,7 +8,6 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
 
 use crate::aws::{Credentials, REGION};
 use crate::{ControlPlane, Launch, Moto, Operator, wait};
@@ -29,14 +27,7 @@ pub struct World {
 }
 
 impl World {
-    /// The world that the tests of one process share: each uses its own tenants, and account-wide switches of moto
-    /// (enforcement, faults without parameters, quotas, latency) are left alone.
-    pub async fn shared(binary: &Path) -> &'static Self {
-        static SHARED: OnceCell<World> = OnceCell::const_new();
-        SHARED.get_or_init(|| Self::start(Launch::new(binary))).await
-    }
-
-    /// A world of one's own, for tests that stop the operator or set account-wide switches.
+    /// Starts all three.
     pub async fn start(launch: Launch) -> Self {
         let (control_plane, moto) = tokio::join!(ControlPlane::start(), Moto::start());
         control_plane.install_chart(&launch.namespace, &[]).await;
