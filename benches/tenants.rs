@@ -54,6 +54,8 @@ struct Bench {
     world: World,
     size: Size,
     phases: Vec<Phase>,
+    /// Seconds until nothing was left in the cloud, when all was deleted.
+    clean: f64,
 }
 
 /// Where the counters stood when a phase began.
@@ -70,7 +72,7 @@ impl Bench {
         world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {DEFINITIONS}}}\n")).await;
         // Drift is looked for when the bench asks for it, so that every call has one cause.
         world.apply(&world.cloud_account("aws", "  driftCheckInterval: 1h")).await;
-        Self { world, size, phases: Vec::new() }
+        Self { world, size, phases: Vec::new(), clean: 0.0 }
     }
 
     fn client(&self) -> Client {
@@ -240,6 +242,14 @@ impl Bench {
         users.delete_collection(&gone, &all).await.unwrap();
         roles.delete_collection(&gone, &all).await.unwrap();
         tenants.delete_collection(&gone, &all).await.unwrap();
+        self.eventually("the cloud is clean", async || {
+            let calls = self.world.moto.calls().await;
+            let count = |operation: &str| calls.get(operation).copied().unwrap_or_default() as usize;
+            count("DeleteUser") >= self.size.tenants * USERS
+                && count("DeleteGroup").min(count("DeletePolicy")) >= self.size.tenants
+        })
+        .await;
+        self.clean = mark.at.elapsed().as_secs_f64();
         self.eventually("everything is gone", async || {
             users.list(&all).await.unwrap().items.is_empty()
                 && roles.list(&all).await.unwrap().items.is_empty()
@@ -267,6 +277,10 @@ impl Bench {
                 phase.name, phase.seconds, phase.rss_mb, phase.peak_mb, phase.cpu
             );
         }
+        println!(
+            "\nDeletion: nothing was left in the cloud after {:.1} s; the rest is Kubernetes' namespaces.",
+            self.clean
+        );
         println!("\nBy operation:\n");
         for phase in &self.phases {
             println!(
