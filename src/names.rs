@@ -306,8 +306,14 @@ pub fn cluster_path(cluster: &ClusterId) -> String {
 /// The tenant that a path of ours names, if the path is of this cluster.
 #[must_use]
 pub fn tenant_of_path(cluster: &ClusterId, path: &str) -> Option<TenantName> {
-    let rest = path.strip_prefix(&cluster_path(cluster))?.strip_suffix('/')?;
-    (!rest.is_empty() && !rest.contains('/')).then(|| TenantName::new(rest))
+    tenant_in_path(cluster, path).map(TenantName::new)
+}
+
+/// [`tenant_of_path`] for who asks it of every object of an account: nothing is copied.
+#[must_use]
+pub fn tenant_in_path<'p>(cluster: &ClusterId, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix("/tenants/")?.strip_prefix(cluster.as_str())?.strip_prefix('/')?.strip_suffix('/')?;
+    (!rest.is_empty() && !rest.contains('/')).then_some(rest)
 }
 
 /// The RoleBinding that gives the operator its right to Secrets in one namespace, for one tenant.

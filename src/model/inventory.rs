@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, User};
-use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TenantName};
+use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
@@ -102,7 +102,8 @@ impl Inventory {
     /// Every object that carries the tenant's marks or lies under its path.
     #[must_use]
     pub fn of_tenant(&self, tenant: &TenantName) -> Vec<ObjectId> {
-        self.tenants_of_objects().into_iter().filter(|(_, owner)| owner == tenant).map(|(object, _)| object).collect()
+        let of_tenant = self.objects_with_tenants().filter(|(_, _, owner)| *owner == tenant.as_str());
+        of_tenant.map(|(kind, name, _)| ObjectId { kind, name: name.clone() }).collect()
     }
 
     /// Whether anything of the tenant carries the mark of that manifest.
@@ -132,21 +133,41 @@ impl Inventory {
     /// The tenants that have anything here.
     #[must_use]
     pub fn tenants(&self) -> BTreeSet<TenantName> {
-        self.tenants_of_objects().into_iter().map(|(_, tenant)| tenant).collect()
+        let names: BTreeSet<&str> = self.objects_with_tenants().map(|(_, _, tenant)| tenant).collect();
+        names.into_iter().map(TenantName::new).collect()
     }
 
-    fn tenants_of_objects(&self) -> Vec<(ObjectId, TenantName)> {
-        let path = |path: &str| crate::names::tenant_of_path(&self.cluster, path);
-        let ours = |mark: Option<Mark>| mark.filter(|mark| mark.cluster == self.cluster).map(|mark| mark.tenant);
-        let users = self
-            .users
-            .values()
-            .map(|user| (ObjectId::user(&user.name), ours(user.mark()).or_else(|| path(&user.path))));
-        let groups = self.groups.values().map(|group| (ObjectId::group(&group.name), path(&group.path)));
-        let policies = self.policies.values().map(|policy| {
-            (ObjectId::policy(&policy.name), ours(policy.mark(&self.cluster)).or_else(|| path(&policy.path)))
-        });
-        users.chain(groups).chain(policies).filter_map(|(object, tenant)| Some((object, tenant?))).collect()
+    /// The tenant whose marks an object carries, or under whose path it lies.
+    pub(super) fn tenant_of(&self, kind: ObjectKind, name: &CloudName) -> Option<&str> {
+        match kind {
+            ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
+            ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
+            ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+        }
+    }
+
+    fn objects_with_tenants(&self) -> impl Iterator<Item = (ObjectKind, &CloudName, &str)> {
+        let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
+        let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
+        let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
+        users.chain(groups).chain(policies).filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+    }
+
+    fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
+        self.tenant_by_tags(&user.tags).or_else(|| self.tenant_by_path(&user.path))
+    }
+
+    fn tenant_of_policy<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        policy.tags.as_ref().and_then(|tags| self.tenant_by_tags(tags)).or_else(|| self.tenant_by_path(&policy.path))
+    }
+
+    fn tenant_by_tags<'t>(&self, tags: &'t Tags) -> Option<&'t str> {
+        let ours = tags.get(TAG_CLUSTER)? == self.cluster.as_str() && tags.contains_key(TAG_OWNER);
+        tags.get(TAG_TENANT).filter(|_| ours).map(String::as_str)
+    }
+
+    fn tenant_by_path<'p>(&self, path: &'p str) -> Option<&'p str> {
+        crate::names::tenant_in_path(&self.cluster, path)
     }
 
     /// Notes an act of ours, so that the next pass sees it without a call.

@@ -1,12 +1,12 @@
 //! How a sweep's reading becomes part of the inventory: whole or not at all, and silent on what we just wrote.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::action::Finding;
 use super::cloud::{ObjectId, ObjectKind};
 use super::inventory::Inventory;
-use crate::names::TenantName;
+use crate::names::{CloudName, TenantName};
 
 /// How long after a write of ours a sweep says nothing about that object, unless another time is set: reads of IAM may
 /// lag behind its writes.
@@ -77,22 +77,23 @@ impl Inventory {
         }
     }
 
+    /// The tenants whose objects differ: one look at each object, however many tenants there are.
     fn changed_tenants(&self, next: &Self) -> BTreeSet<TenantName> {
-        let mut changed = BTreeSet::new();
-        for tenant in self.tenants().union(&next.tenants()) {
-            let (before, after) = (self.of_tenant(tenant), next.of_tenant(tenant));
-            let same = before == after
-                && after.iter().all(|object| match object.kind {
-                    ObjectKind::User => self.users.get(&object.name) == next.users.get(&object.name),
-                    ObjectKind::Group => self.groups.get(&object.name) == next.groups.get(&object.name),
-                    ObjectKind::Policy => self.policies.get(&object.name) == next.policies.get(&object.name),
-                });
-            if !same {
-                changed.insert(tenant.clone());
-            }
-        }
-        changed
+        let users = differing(&self.users, &next.users).map(|name| (ObjectKind::User, name));
+        let groups = differing(&self.groups, &next.groups).map(|name| (ObjectKind::Group, name));
+        let policies = differing(&self.policies, &next.policies).map(|name| (ObjectKind::Policy, name));
+        let both = |(kind, name)| [self.tenant_of(kind, name), next.tenant_of(kind, name)];
+        users.chain(groups).chain(policies).flat_map(both).flatten().map(TenantName::new).collect()
     }
+}
+
+/// What is only in one of the two, or not the same in both.
+fn differing<'n, T: PartialEq>(
+    before: &'n BTreeMap<CloudName, T>,
+    after: &'n BTreeMap<CloudName, T>,
+) -> impl Iterator<Item = &'n CloudName> {
+    let changed = before.iter().filter(|(name, it)| after.get(*name) != Some(*it)).map(|(name, _)| name);
+    changed.chain(after.keys().filter(|name| !before.contains_key(*name)))
 }
 
 fn id_of(found: &Finding) -> Option<ObjectId> {
