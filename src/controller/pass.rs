@@ -1,6 +1,6 @@
 //! One pass over one tenant, from manifests to statuses: the whole program in one function.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::apply::{Account, Gate};
 use crate::cloud::{AnyCloud, Cloud as _};
 use crate::cluster::{Snapshot, Watched};
 use crate::desired::{Context, Manifests, compile, manifest_ref};
-use crate::model::{Class, Fault, Inventory, Life, ObjectKind, Read, Wanted};
+use crate::model::{Class, ClusterState, Fault, Inventory, Life, ObjectKind, Read, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
@@ -63,7 +63,7 @@ impl Operator {
             now: Timestamp::now(),
         };
         let wanted = compile(name, &manifests, &context);
-        let (accounts, twins) = self.accounts_of(name, &wanted);
+        let (accounts, twins) = self.accounts_of(name, &wanted, &snapshot.cluster);
         self.read_afresh(name, &manifests, &accounts).await;
         let state = || {
             let mut state = self.world.snapshot(name).cluster;
@@ -181,26 +181,32 @@ impl Operator {
         Ok(())
     }
 
-    /// The accounts of a pass: those that are wanted in and those that hold anything of the tenant. Of several
-    /// CloudAccounts that are one account, one is enough to see what is there; it stands for its twins, by their names,
-    /// in whose Secrets keys may be.
-    fn accounts_of(&self, name: &TenantName, wanted: &Wanted) -> (Reached, BTreeMap<AccountName, AccountName>) {
+    /// The accounts of a pass: those that are wanted in, those that hold anything of the tenant, and those whose keys are in
+    /// its Secrets. Of several CloudAccounts that are one account, one is enough to see what is there; it stands for its
+    /// twins, by their names, in whose Secrets keys may be.
+    fn accounts_of(
+        &self,
+        name: &TenantName,
+        wanted: &Wanted,
+        state: &ClusterState,
+    ) -> (Reached, BTreeMap<AccountName, AccountName>) {
+        let in_secrets: BTreeSet<&str> = state.secrets.values().map(|secret| secret.account.as_str()).collect();
         let (first, rest): (Vec<_>, Vec<_>) =
             self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
-        let mut chosen: BTreeMap<usize, AccountName> = BTreeMap::new();
+        let mut chosen: BTreeMap<usize, (AccountName, Arc<Account<AnyCloud>>)> = BTreeMap::new();
         let mut accounts = Reached::new();
         let mut twins = BTreeMap::new();
-        for (account_name, account) in first.into_iter().chain(rest) {
+        for (each, account) in first.into_iter().chain(rest) {
             let inventory = Arc::as_ptr(&account.inventory) as usize;
-            match chosen.get(&inventory) {
-                Some(other) => drop(twins.insert(account_name, other.clone())),
-                None => {
-                    chosen.insert(inventory, account_name.clone());
-                    let wanted = wanted.accounts.contains_key(&account_name);
-                    if wanted || !account.inventory.lock().of_tenant(name).is_empty() {
-                        accounts.insert(account_name, account);
-                    }
-                }
+            let (stands, account) = chosen.entry(inventory).or_insert_with(|| (each.clone(), account)).clone();
+            if wanted.accounts.contains_key(&each)
+                || in_secrets.contains(each.as_str())
+                || !account.inventory.lock().of_tenant(name).is_empty()
+            {
+                accounts.insert(stands.clone(), account);
+            }
+            if stands != each {
+                twins.insert(each, stands);
             }
         }
         (accounts, twins)

@@ -52,10 +52,9 @@ async fn progress(world: &World, writes: u64, key: bool) {
         (all, keys)
     };
     let (all, keys) = count().await;
-    let all_ready = all_ready(world).await;
     eventually(world, "the operator goes on", || async {
         let now = count().await;
-        all_ready || now.0 >= all + writes || (key && now.1 > keys)
+        now.0 >= all + writes || (key && now.1 > keys) || all_ready(world).await
     })
     .await;
 }
