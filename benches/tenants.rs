@@ -278,7 +278,7 @@ impl Bench {
             );
         }
         println!(
-            "\nDeletion: nothing was left in the cloud after {:.1} s; the rest is Kubernetes' namespaces.",
+            "\nDeletion: nothing was left in the cloud after {:.1} s; then namespaces end and finalizers go.",
             self.clean
         );
         println!("\nBy operation:\n");
