@@ -43,6 +43,17 @@ pub enum Action {
     Cluster(ClusterAction),
 }
 
+impl Action {
+    /// The account that it is done in, if in one.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::Cloud { account, .. } | Self::IssueKey { account, .. } => Some(account),
+            Self::Cluster(_) => None,
+        }
+    }
+}
+
 /// When a step goes, among those that could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Rank {

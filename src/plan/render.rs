@@ -57,12 +57,12 @@ fn calls(action: &Action) -> usize {
 pub fn render(plans: &[Plan], about: &BTreeMap<AccountName, String>, writes_per_second: f64) -> String {
     let mut text = String::new();
     for (account, about) in about {
-        let of_account = |step: &&Step| account_of(&step.action) == Some(account);
+        let of_account = |step: &&Step| step.action.account() == Some(account);
         let _ = writeln!(text, "{account} ({about})");
         let part = tenants(plans, &of_account, Some(account));
         text.push_str(if part.is_empty() { "  nothing to do\n" } else { &part });
     }
-    let part = tenants(plans, &|step| account_of(&step.action).is_none(), None);
+    let part = tenants(plans, &|step| step.action.account().is_none(), None);
     if !part.is_empty() {
         text.push_str("cluster\n");
         text.push_str(&part);
@@ -115,13 +115,6 @@ fn tenants(plans: &[Plan], of: &dyn Fn(&&Step) -> bool, account: Option<&Account
         }
     }
     text
-}
-
-fn account_of(action: &Action) -> Option<&AccountName> {
-    match action {
-        Action::Cloud { account, .. } | Action::IssueKey { account, .. } => Some(account),
-        Action::Cluster(_) => None,
-    }
 }
 
 impl Step {

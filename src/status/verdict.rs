@@ -154,7 +154,7 @@ impl Report<'_> {
             }
         }
         for step in self.left.steps.iter().filter(|step| step.subject == *subject) {
-            let of = account_of(&step.action);
+            let of = step.action.account();
             if !concerns(of) {
                 continue;
             }
@@ -263,12 +263,5 @@ fn still_words(reason: Reason) -> &'static str {
     match reason {
         Reason::Expired => "spec.expiresAt is over: keys are inactive and everything is denied; nothing was deleted",
         _ => "suspended: keys are inactive and everything is denied; nothing was deleted",
-    }
-}
-
-pub(super) fn account_of(action: &Action) -> Option<&AccountName> {
-    match action {
-        Action::Cloud { account, .. } | Action::IssueKey { account, .. } => Some(account),
-        Action::Cluster(_) => None,
     }
 }
