@@ -242,7 +242,7 @@ fn unsupported(manifest: &CloudAccount) -> Option<&'static str> {
 }
 
 fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {
-    let message = format!("{} ({} of {})", fault.message, fault.action, fault.object);
+    let message = fault.words();
     match fault.class {
         Class::AccessDenied => {
             (Verdict::Stalled(Reason::AccessDenied, message), Duration::from_secs(300).min(backoff(failures + 4)))

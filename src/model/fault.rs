@@ -51,4 +51,10 @@ impl Fault {
     pub fn new(class: Class, action: impl Into<String>, object: impl fmt::Display, message: impl Into<String>) -> Self {
         Self { class, action: action.into(), object: object.to_string(), message: message.into() }
     }
+
+    /// What went wrong first, then what was tried: as a condition tells it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} ({} of {})", self.message, self.action, self.object)
+    }
 }

@@ -161,7 +161,7 @@ impl Report<'_> {
             let fault = self.done.iter().rev().find(|(done, _)| done.action == step.action);
             match fault {
                 Some((_, Outcome::Failed(fault))) => {
-                    tally.add(fault.class, said(of, &words(fault)));
+                    tally.add(fault.class, said(of, &fault.words()));
                 }
                 _ => tally.pending += 1,
             }
@@ -174,7 +174,7 @@ impl Report<'_> {
                 && concerns(Some(of))
                 && !self.left.steps.iter().any(|left| left.action == step.action)
             {
-                tally.add(fault.class, said(Some(of), &words(fault)));
+                tally.add(fault.class, said(Some(of), &fault.words()));
             }
         }
         // Without what must be read nobody can say that all is well.
@@ -183,7 +183,7 @@ impl Report<'_> {
                 continue;
             }
             match self.unread.iter().find(|(account, _)| account == of) {
-                Some((_, fault)) => tally.add(fault.class, said(Some(of), &words(fault))),
+                Some((_, fault)) => tally.add(fault.class, said(Some(of), &fault.words())),
                 None => tally.pending += 1,
             }
         }
@@ -238,11 +238,6 @@ impl Report<'_> {
             Class::Transient => Verdict::Unchanged(Reason::CloudError, message),
         }
     }
-}
-
-/// What failed and why.
-fn words(fault: &Fault) -> String {
-    format!("{} ({} of {})", fault.message, fault.action, fault.object)
 }
 
 fn deletion(tally: &Tally) -> Verdict {
