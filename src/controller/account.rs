@@ -9,13 +9,13 @@ use kube::ResourceExt;
 
 use super::Operator;
 use super::accounts::{Entry, backoff};
-use crate::api::{CloudAccount, Extras, Management, PermissionsBoundary, Reason, Usage};
+use crate::api::{CloudAccount, Extras, Management, Reason, Usage};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
 use crate::model::{Class, Fault, Finding, ObjectId, Read};
 use crate::names::{AccountName, CloudName, TenantName};
-use crate::status::{Verdict, set_verdict};
+use crate::status::{Verdict, mark_drifted, set_verdict};
 
 /// Everything that no bulk call shows is read within this.
 const SLICE_TURN: Duration = Duration::from_secs(3600);
@@ -51,16 +51,9 @@ impl Operator {
                     entry.trouble = None;
                     entry.failures = 0;
                 });
-                let verdict = match unsupported(&manifest) {
-                    Some(what) => {
-                        let message =
-                            format!("{what} is not supported yet; everything else is carried out. Take it out.");
-                        Verdict::Stalled(Reason::Invalid, message)
-                    }
-                    None => Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()),
-                };
+                let (verdict, again) = self.well(name, &manifest);
                 self.say(name, &manifest, &verdict).await;
-                (changed, Some(self.until_next_look(name, &manifest)))
+                (changed, Some(again))
             }
             Err(fault) => {
                 let failures = self.accounts.entry(name).failures + 1;
@@ -78,6 +71,19 @@ impl Operator {
         }
     }
 
+    /// What is said of an account that is read, and when it is due again: its rules may not hold all the same.
+    fn well(&self, name: &AccountName, manifest: &CloudAccount) -> (Verdict, Duration) {
+        let again = self.until_next_look(name, manifest);
+        if let Some(fault) = self.accounts.entry(name).rules.fault {
+            return (judge(&fault, 1).0, again);
+        }
+        if manifest.spec.aws.as_ref().is_some_and(|aws| aws.oidc_provider.is_some()) {
+            let message = "spec.aws.oidcProvider is not supported yet; everything else is carried out. Take it out.";
+            return (Verdict::Stalled(Reason::Invalid, message.to_owned()), again);
+        }
+        (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
+    }
+
     async fn look(&self, name: &AccountName, manifest: &CloudAccount) -> Result<BTreeSet<TenantName>, Fault> {
         let was_ready = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
         let world = &self.world;
@@ -86,15 +92,25 @@ impl Operator {
         let entry = self.accounts.entry(name);
         let mut changed = BTreeSet::new();
         let interval = manifest.spec.drift_check_interval.get();
-        if entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval) || entry.failures > 0 {
-            changed.extend(self.sweep(name, &account).await?);
+        let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        if due || entry.failures > 0 {
+            changed.extend(self.sweep(&account).await?);
+        }
+        if due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
+            let rules = self.keep_rules(name, manifest, &account).await;
+            if rules.made {
+                changed.extend(self.world.tenants_of_account(name));
+            }
+            self.accounts.update(name, |entry| entry.rules = rules);
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;
             account.inventory.lock().quotas = quotas;
             self.accounts.update(name, |entry| entry.quotas_at = Some(Instant::now()));
         }
-        changed.extend(self.slice(name, &account).await?);
+        if self.accounts.is_first(name) {
+            changed.extend(self.slice(name, &account).await?);
+        }
         if !was_ready || entry.failures > 0 {
             changed.extend(self.world.tenants_of_account(name));
             changed.extend(account.inventory.lock().tenants());
@@ -103,15 +119,12 @@ impl Operator {
     }
 
     /// Reads the whole account.
-    pub(super) async fn sweep(
-        &self,
-        name: &AccountName,
-        account: &Account<AnyCloud>,
-    ) -> Result<BTreeSet<TenantName>, Fault> {
+    pub(super) async fn sweep(&self, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let started = Instant::now();
         let sweep = account.cloud.sweep().await?;
-        let changed = account.inventory.lock().absorb(sweep, started, self.settings.fresh_write);
-        self.accounts.update(name, |entry| entry.swept_at = Some(started));
+        let mut inventory = account.inventory.lock();
+        let changed = inventory.absorb(sweep, started, self.settings.fresh_write);
+        self.accounts.was_swept(&inventory.account, started);
         Ok(changed)
     }
 
@@ -155,6 +168,8 @@ impl Operator {
         }
         status.tenants = Some(i32::try_from(self.world.tenants_of_account(name).len()).unwrap_or(i32::MAX));
         set_verdict(&mut status, verdict, generation, Timestamp::now());
+        let drift = (!entry.rules.drift.is_empty()).then(|| entry.rules.drift.join("; "));
+        mark_drifted(&mut status, drift, generation, Timestamp::now());
         status.last_handled_reconcile_at = super::forced(manifest.annotations());
         if let Err(fault) = self.status.write(manifest.as_ref(), &status).await {
             tracing::warn!(account = %name, %fault, "status not written");
@@ -173,9 +188,16 @@ impl Operator {
         let mut users = self.world.tenants_of_account(name);
         users.extend(self.accounts.tenants_in(name));
         if users.is_empty() {
-            let known = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
+            let account = self.accounts.entry(name).account;
+            let known = account.as_ref().is_some_and(|account| account.inventory.lock().swept);
             let ever = manifest.status.as_ref().is_some_and(|status| status.account_id.is_some());
             if known || !ever {
+                if let Some(account) = account.filter(|_| known)
+                    && let Err(fault) = self.drop_boundary(name, manifest, &account).await
+                {
+                    self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, fault.words())).await;
+                    return Some(Duration::from_secs(60));
+                }
                 if let Err(fault) = self.finalizers.remove(manifest.as_ref()).await {
                     tracing::warn!(account = %name, %fault, "finalizer not removed");
                     return Some(backoff(1));
@@ -219,26 +241,7 @@ fn unusable(manifest: &CloudAccount) -> Option<&'static str> {
     if spec.management == Management::Observe {
         return Some("spec.management Observe");
     }
-    if !spec.denied_actions.is_empty() {
-        return Some("spec.deniedActions");
-    }
-    if spec.extras == Extras::Report {
-        return Some("spec.extras Report");
-    }
-    let boundary = spec.aws.as_ref().and_then(|aws| aws.permissions_boundary.as_ref());
-    (boundary == Some(&PermissionsBoundary::Managed)).then_some("spec.aws.permissionsBoundary Managed")
-}
-
-/// What is not done yet, and whose absence harms nothing.
-fn unsupported(manifest: &CloudAccount) -> Option<&'static str> {
-    let spec = &manifest.spec;
-    if spec.password_policy.is_some() {
-        return Some("spec.passwordPolicy");
-    }
-    if spec.prune_orphans {
-        return Some("spec.pruneOrphans");
-    }
-    spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "spec.aws.oidcProvider")
+    (spec.extras == Extras::Report).then_some("spec.extras Report")
 }
 
 fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {

@@ -7,6 +7,7 @@ mod keys;
 mod order;
 mod removal;
 mod render;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use crate::model::{
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
 pub use render::{Summary, render};
+pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
