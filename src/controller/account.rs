@@ -186,7 +186,10 @@ impl Operator {
             return None;
         }
         let mut users = self.world.tenants_of_account(name);
-        users.extend(self.accounts.tenants_in(name));
+        // Another CloudAccount that is the same account goes on looking after what is in it.
+        if self.accounts.entry(name).id.is_none_or(|id| self.twins(name, &id).is_empty()) {
+            users.extend(self.accounts.tenants_in(name));
+        }
         if users.is_empty() {
             let account = self.accounts.entry(name).account;
             let known = account.as_ref().is_some_and(|account| account.inventory.lock().swept);

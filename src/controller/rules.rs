@@ -112,7 +112,7 @@ impl Operator {
     }
 
     /// The other CloudAccounts, not being deleted, that are the same account.
-    fn twins(&self, name: &AccountName, id: &str) -> Vec<(AccountName, std::sync::Arc<CloudAccount>)> {
+    pub(super) fn twins(&self, name: &AccountName, id: &str) -> Vec<(AccountName, std::sync::Arc<CloudAccount>)> {
         let others = self.world.accounts().into_iter().filter(|(other, manifest)| {
             other != name
                 && manifest.metadata.deletion_timestamp.is_none()

@@ -118,3 +118,62 @@ fn managed_boundary(partition: &str, id: &str, cluster: &ClusterId) -> Document 
         ),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::policy::evaluate::{Context, Layers, Request, Source, evaluate};
+    use crate::policy::{AWS_MANAGED_POLICY, validate};
+
+    fn boundary() -> Document {
+        managed_boundary("aws", "123456789012", &ClusterId::new("c1"))
+    }
+
+    fn allowed(action: &str, resource: &str, tag: Option<&str>) -> bool {
+        let all = Document::aws(vec![Statement::new(
+            Effect::Allow,
+            Scope::These(vec!["*".into()]),
+            Scope::These(vec!["*".into()]),
+        )]);
+        let source = |name: &str, document: Document| Source { name: name.to_owned(), document };
+        let layers = Layers {
+            identity: vec![source("all", all)],
+            boundary: Some(source("boundary", boundary())),
+            ..Layers::default()
+        };
+        let mut context = Context::new().with(PRINCIPAL_TENANT, "acme");
+        if let Some(tag) = tag {
+            context = context.with(RESOURCE_TENANT, tag);
+        }
+        let request =
+            Request { action: action.to_owned(), resource: resource.to_owned(), context, ..Request::default() };
+        evaluate(&layers, &request).is_allowed()
+    }
+
+    #[test]
+    fn the_managed_boundary_is_a_valid_policy() {
+        assert!(validate(&boundary()).is_empty(), "{:?}", validate(&boundary()));
+        assert!(boundary().size() < AWS_MANAGED_POLICY);
+    }
+
+    #[test]
+    fn the_managed_boundary_keeps_tenants_apart_and_everyone_where_they_are() {
+        let arn = |rest: &str| format!("arn:aws:iam::123456789012:{rest}");
+        assert!(allowed("s3:GetObject", "arn:aws:s3:::any/thing", None));
+        assert!(allowed("sagemaker:StopNotebookInstance", "arn:aws:sagemaker:r:1:x", Some("acme")));
+        assert!(!allowed("sagemaker:StopNotebookInstance", "arn:aws:sagemaker:r:1:x", Some("beta")));
+        assert!(allowed("sts:AssumeRole", &arn("role/tenants/c1/acme/acme.trainer"), None));
+        for role in ["role/tenants/c1/acme-corp/acme-corp.trainer", "role/tenants/c2/acme/x", "role/admin"] {
+            assert!(!allowed("sts:AssumeRole", &arn(role), None), "{role}");
+            assert!(!allowed("iam:PassRole", &arn(role), None), "{role}");
+        }
+        assert!(allowed("iam:GetUser", &arn("user/tenants/c1/acme/acme.alice"), None));
+        assert!(!allowed("iam:GetUser", &arn("user/tenants/c1/beta/beta.eve"), None));
+        for action in ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicy"] {
+            assert!(!allowed(action, &arn("policy/tenants/c1/tenantry_boundary_c1"), None), "{action}");
+        }
+        assert!(!allowed("iam:DeleteUserPermissionsBoundary", &arn("user/tenants/c1/acme/acme.alice"), None));
+    }
+}

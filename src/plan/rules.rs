@@ -80,3 +80,27 @@ fn refuse(plan: &mut RulesPlan, object: &ObjectId) {
         "it exists and was not made by this operator. Nothing was changed. Rename it, or set spec.namePrefix.";
     plan.refusal = Some(Fault::new(Class::NotOwned, "iam:CreatePolicy", object, message));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::names::ClusterId;
+
+    fn passwords(minimum_length: i32) -> PasswordRules {
+        PasswordRules { minimum_length, max_age_days: Some(90), ..PasswordRules::default() }
+    }
+
+    #[test]
+    fn rules_that_hold_make_no_step_and_others_are_told_by_name() {
+        let inventory = Inventory::new(ClusterId::new("c1"), "123456789012", "aws");
+        let wanted = WantedRules { passwords: Some(passwords(10)), ..WantedRules::default() };
+        assert_eq!(plan_rules(&wanted, &inventory, Some(&passwords(10))), RulesPlan::default());
+        let plan = plan_rules(&wanted, &inventory, Some(&passwords(8)));
+        assert_eq!(plan.words(), ["password policy: minimumLength 8 → 10"]);
+        assert!(plan_rules(&wanted, &inventory, None).passwords.is_some(), "an account without rules gets them");
+        let unmanaged = plan_rules(&WantedRules::default(), &inventory, Some(&passwords(8)));
+        assert_eq!(unmanaged, RulesPlan::default(), "rules that no manifest states are nobody's");
+    }
+}

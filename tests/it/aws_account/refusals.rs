@@ -8,7 +8,7 @@ use tenantry::model::{Class, CloudAction, ObjectId, PolicyRef};
 use tenantry::names::CloudName;
 use testbed::moto::ACCOUNT_ID;
 
-use super::{Account, attach, root, settings, user};
+use super::{Account, attach, budgets, root, settings, user};
 
 #[tokio::test]
 async fn a_policy_that_does_not_exist_is_said_to_and_asked_for_once() {
@@ -40,8 +40,8 @@ async fn refusals_say_who_what_and_where() {
     let account = Account::open().await;
     let url = account.moto.url().to_owned();
     account.moto.enforce(true).await;
-    let budgets = budgets();
-    let connect = |url: &str, id: &str, secret: &str| Aws::connect(settings(url, id, secret), &budgets, Arc::default());
+    let plenty = budgets();
+    let connect = |url: &str, id: &str, secret: &str| Aws::connect(settings(url, id, secret), &plenty, Arc::default());
     let refused = connect(&url, "AKIAUNKNOWNUNKNOWN00", "wrong").await.unwrap_err();
     assert_eq!(refused.class, Class::AccessDenied);
     assert!(refused.message.contains("operator's credentials"), "{refused}");
