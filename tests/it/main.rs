@@ -14,6 +14,7 @@ mod chart_rights;
 mod cluster;
 mod conditions;
 mod crashes;
+mod credentials;
 mod docs;
 mod drift;
 mod examples;
