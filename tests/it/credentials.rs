@@ -100,7 +100,8 @@ async fn credentials_that_end_in_the_middle_of_a_pass_are_told_and_work_goes_on_
     let session = async |seconds: u64| {
         world.moto.sessions_of(Duration::from_secs(seconds)).await;
         let sts = world.moto.sts_as(&weak);
-        let answer = sts.assume_role().role_arn(arn("operator")).role_session_name("short").external_id(WORD).send().await;
+        let answer =
+            sts.assume_role().role_arn(arn("operator")).role_session_name("short").external_id(WORD).send().await;
         let it = answer.unwrap().credentials.unwrap();
         (Credentials::new(it.access_key_id(), it.secret_access_key()), it.session_token().to_owned())
     };
