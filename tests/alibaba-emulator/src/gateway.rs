@@ -83,7 +83,8 @@ enum Aim {
 impl Gateway {
     async fn answer(&self, wire: &Wire) -> Answer {
         let request_id = uuid();
-        let found = if data_plane::is_for(wire) {
+        let for_data_plane = data_plane::is_for(wire);
+        let found = if for_data_plane {
             data_plane::find(wire).map(Aim::DataPlane)
         } else {
             routes::find(wire).map(Aim::OpenApi)
@@ -95,6 +96,7 @@ impl Gateway {
                 (route.service.name, route.operation.action, rate, &route.parameters)
             }
             Ok(Aim::DataPlane(route)) => ("odps", route.action(), usize::MAX, &route.parameters),
+            Err(_) if for_data_plane => ("odps", "unknown", usize::MAX, &nothing),
             Err(_) => ("unknown", wire.header("x-acs-action").unwrap_or("unknown"), usize::MAX, &nothing),
         };
         let (number, above) = self.switches.count(service, action, rate, parameters, signed_by(wire));
@@ -120,6 +122,10 @@ impl Gateway {
                     let mut cloud = self.cloud.lock();
                     authentication::data_plane(wire, &mut cloud)
                         .and_then(|caller| data_plane::run(route, wire, &mut cloud, &caller))
+                }
+                // Who is not let in is told that first.
+                Err(refusal) if for_data_plane => {
+                    authentication::data_plane(wire, &mut self.cloud.lock()).and(Err(refusal.clone()))
                 }
                 Err(refusal) => Err(refusal.clone()),
             },

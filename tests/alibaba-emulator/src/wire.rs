@@ -93,6 +93,39 @@ pub fn element(xml: &str, name: &str) -> Option<String> {
     if let Some(plain) = inner.trim().strip_prefix("<![CDATA[").and_then(|rest| rest.strip_suffix("]]>")) {
         return Some(plain.to_owned());
     }
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
-    Some(entities.iter().fold(inner.to_owned(), |text, (from, to)| text.replace(from, to)))
+    let mut parts = inner.split('&');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (entity, rest) = part.split_once(';')?;
+        let number = entity.strip_prefix('#').map(|digits| match digits.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => digits.parse(),
+        });
+        text.push(match (entity, number) {
+            ("lt", _) => '<',
+            ("gt", _) => '>',
+            ("quot", _) => '"',
+            ("apos", _) => '\'',
+            ("amp", _) => '&',
+            (_, Some(Ok(number))) => char::from_u32(number)?,
+            _ => return None,
+        });
+        text.push_str(rest);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_read_as_clients_write_them() {
+        let read = |inner: &str| element(&format!("<A><Query>{inner}</Query></A>"), "Query");
+        assert_eq!(read("a &lt;b&gt; &amp;amp; &#39;&#x41;").unwrap(), "a <b> &amp; 'A");
+        assert_eq!(read("<![CDATA[a < b]]>").unwrap(), "a < b");
+        assert_eq!(read("a & b"), None);
+        assert_eq!(element("<A/>", "Query"), None);
+        assert_eq!(read(&escape("<\"&>")).unwrap(), "<\"&>");
+    }
 }

@@ -88,7 +88,8 @@ async fn keys_are_told_apart_by_their_state() {
 #[tokio::test]
 async fn maxcompute_has_codes_of_its_own() {
     let cloud = Cloud::start().await;
-    let get = |cloud: Cloud, region, at| async move { cloud.odps("GET", "/tenants", "curr_project=p", "", region, at).await };
+    let get =
+        |cloud: Cloud, region, at| async move { cloud.odps("GET", "/tenants", "curr_project=p", "", region, at).await };
     let now = Timestamp::now();
     assert_eq!(get(cloud.clone(), None, now).await.fine()["Tenant"]["State"], "NORMAL");
     get(cloud.clone(), Some("cn-hangzhou"), now).await.fine();

@@ -76,17 +76,13 @@ pub fn find(wire: &Wire) -> Result<Route, Refusal> {
     let policy = parameters.sent("policy").is_some();
     let aim = match (wire.method.as_str(), &parts[..]) {
         ("POST", ["projects", project, "authorization"]) => query(wire, Some((*project).to_owned()))?,
-        ("POST", ["tenants", "_empty_tenant_", "authorization"]) => query(wire, None)?,
+        ("POST", ["tenants", _, "authorization"]) => query(wire, None)?,
         ("GET", ["projects", project, "authorization", id]) => {
             Aim::Instance { project: (*project).to_owned(), id: (*id).to_owned() }
         }
-        ("GET", ["tenants"] | ["tenants", "_empty_tenant_"]) => Aim::Tenant,
-        ("PUT", ["tenants", "_empty_tenant_", "authorization", "roles", role]) if policy => {
-            Aim::PutPolicy((*role).to_owned())
-        }
-        ("GET", ["tenants", "_empty_tenant_", "authorization", "roles", role]) if policy => {
-            Aim::GetPolicy((*role).to_owned())
-        }
+        ("GET", ["tenants"] | ["tenants", _]) => Aim::Tenant,
+        ("PUT", ["tenants", _, "authorization", "roles", role]) if policy => Aim::PutPolicy((*role).to_owned()),
+        ("GET", ["tenants", _, "authorization", "roles", role]) if policy => Aim::GetPolicy((*role).to_owned()),
         ("GET", ["projects", project]) => Aim::Project((*project).to_owned()),
         ("GET", ["projects", project, "users"]) => Aim::Users((*project).to_owned()),
         ("GET", ["projects", project, "roles"]) => Aim::Roles((*project).to_owned()),
@@ -105,7 +101,7 @@ pub fn find(wire: &Wire) -> Result<Route, Refusal> {
 fn query(wire: &Wire, project: Option<String>) -> Result<Aim, Refusal> {
     let body = wire.body_text();
     let invalid = |text: &str| refuse(400, "InvalidParameter", "0420031", text);
-    if !body.contains("<Authorization>") || !body.contains("</Authorization>") {
+    if !body.contains("<Authorization") || !body.contains("</Authorization>") {
         return Err(invalid("Invalid XML in HTTP request body - the request body is not a valid Authorization"));
     }
     let query = element(&body, "Query").ok_or_else(|| invalid("Invalid XML in HTTP request body - no Query"))?;

@@ -196,7 +196,9 @@ impl Cloud {
     /// A command of the tenant, through a project.
     pub async fn say(&self, project: &str, command: &str) -> Answer {
         let query = command.replace('&', "&amp;").replace('<', "&lt;");
-        let body = format!("<Authorization><Query>{query}</Query><ResponseInJsonFormat>true</ResponseInJsonFormat></Authorization>");
+        let body = format!(
+            "<Authorization><Query>{query}</Query><ResponseInJsonFormat>true</ResponseInJsonFormat></Authorization>"
+        );
         let path = format!("/projects/{}/authorization", percent_encode(project));
         self.odps("POST", &path, "", &body, None, Timestamp::now()).await
     }
