@@ -91,7 +91,7 @@ pub const PREFERENCE_IMS: &[(&str, &str, Setting)] = &[
 ];
 
 /// IMS calls one of the fields by another name.
-fn field<'a>(name: &'a str, ims: bool) -> &'a str {
+fn field(name: &str, ims: bool) -> &str {
     if ims && name == "HardExpiry" { "HardExpire" } else { name }
 }
 
