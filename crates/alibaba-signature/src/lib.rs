@@ -1,11 +1,12 @@
 //! Alibaba Cloud's request signatures, made and verified.
 //!
-//! Three are in use, and which one a request has depends on whom it is for:
+//! Four are in use, and which one a request has depends on whom it is for:
 //!
 //! * [`acs3`]: `ACS3-HMAC-SHA256`, what every current SDK signs with, for RPC services (RAM, STS, …) and for REST ones
 //!   (PAI, MaxCompute's OpenAPI, …, which Alibaba calls ROA) alike;
 //! * [`rpc`]: the older signature of RPC services, HMAC-SHA1 in the query, which the official credentials libraries
 //!   still use for `AssumeRole`;
+//! * [`roa`]: the older one of REST services, HMAC-SHA1 in a header, of SDKs before the current ones;
 //! * [`odps`]: MaxCompute's own, for its data plane.
 //!
 //! Nothing here sends anything or reads a clock: the caller brings method, path, query, headers, body, instant and
@@ -38,6 +39,7 @@ mod credentials;
 mod digest;
 mod encoding;
 pub mod odps;
+pub mod roa;
 pub mod rpc;
 
 pub use credentials::Credentials;

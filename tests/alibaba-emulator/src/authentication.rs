@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alibaba_signature::{acs3, odps, rpc, sha256_hex};
+use alibaba_signature::{acs3, odps, roa, rpc, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::caller::Caller;
@@ -40,6 +40,9 @@ struct Found {
 pub fn openapi(wire: &Wire, cloud: &mut Cloud, nonces: &mut Nonces) -> Result<Caller, Refusal> {
     let now = Timestamp::now();
     let seen = now + cloud.settings.skew;
+    if let Some((key_id, signature)) = wire.header("authorization").and_then(roa::parse) {
+        return older_rest(wire, cloud, nonces, key_id, signature);
+    }
     if let Some(header) = wire.header("authorization") {
         let Some(authorization) = acs3::Authorization::parse(header) else {
             return Err(Refusal::known("InvalidSignatureMethod"));
@@ -80,6 +83,29 @@ pub fn openapi(wire: &Wire, cloud: &mut Cloud, nonces: &mut Nonces) -> Result<Ca
         let text = rpc::string_to_sign(&wire.method, &pairs);
         refusal.message = format!("{} server string to sign is:{text}", refusal.message);
         return Err(refusal);
+    }
+    accept(cloud, nonces, key_id, nonce, key.caller, now)
+}
+
+/// The same for a request with the older signature of REST services.
+fn older_rest(
+    wire: &Wire,
+    cloud: &mut Cloud,
+    nonces: &mut Nonces,
+    key_id: &str,
+    signature: &str,
+) -> Result<Caller, Refusal> {
+    let now = Timestamp::now();
+    let date = wire.header("date").ok_or_else(|| Refusal::missing("Date"))?;
+    let at = odps::parse_date(date).ok_or_else(|| Refusal::known("InvalidTimeStamp.Format"))?;
+    let nonce = wire.header("x-acs-signature-nonce").ok_or_else(|| Refusal::missing("SignatureNonce"))?;
+    let key = find(cloud, key_id, wire.header("x-acs-security-token"), now)?;
+    if ((now + cloud.settings.skew).as_second() - at.as_second()).abs() > acs3::MAX_SKEW_SECONDS {
+        return Err(Refusal::known("InvalidTimeStamp.Expired"));
+    }
+    let request = roa::Request { method: &wire.method, path: &wire.path, query: &wire.query, headers: &wire.headers };
+    if !roa::verify(&request, &key.secret, signature) {
+        return Err(Refusal::known("SignatureDoesNotMatch"));
     }
     accept(cloud, nonces, key_id, nonce, key.caller, now)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alibaba_signature::{acs3, odps, parse_query};
+use alibaba_signature::{acs3, odps, parse_query, roa};
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
@@ -182,6 +182,7 @@ fn signed_by(wire: &Wire) -> (String, String) {
     let key = acs3::Authorization::parse(header)
         .map(|authorization| authorization.access_key_id)
         .or_else(|| odps::Authorization::parse(header).map(|authorization| authorization.access_key_id))
+        .or_else(|| roa::parse(header).map(|(id, _)| id.to_owned()))
         .or_else(|| wire.parameters().text("AccessKeyId").map(str::to_owned));
     (key.unwrap_or_default(), agent)
 }

@@ -96,3 +96,39 @@ fn signed_by(key: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> 
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // Made with Python's cryptography, so that no code is held against itself.
+    const TOKEN: &str = concat!(
+        "eyJhbGciOiAiUlMyNTYiLCAia2lkIjogInIxIn0.eyJpc3MiOiAiaHR0cHM6Ly9rdWJlcm5ldGVzLmRlZmF1bHQuc3ZjIiwgImF1",
+        "ZCI6ICJzdHMuYWxpeXVuY3MuY29tIiwgInN1YiI6ICJzeXN0ZW06c2VydmljZWFjY291bnQ6YWNtZTp0cmFpbmVyIiwgImlhdCI6",
+        "IDE3OTAwMDAwMDAsICJleHAiOiAxNzkwMDAzNjAwfQ.grjhQlzgU-QGnBu0UfE_Zc6wIvePwjGbN6D-cUyuA5VmldK7CQSfb0spl",
+        "By1bHtk26g5XD32VW74J-3PAoeWyFLDsvoXwjGXBLAjV0qa_oqjBdgGkozNZPQx6NQb3zHeDbW-uSVycx_YGT144YJLYLY3TaZrK",
+        "lXGpcKmMGUo9Bg3q7GusIkou74MOnWFXvEcdciAgd8vRSlVSduSTQuIGIriH1Muq76kVzPsiMseFkwVsj4v8AATjgy9hgMP3KNdh",
+        "QkPLiyM9-MTpt5mNTwJRsSLxDQlalIfRSHn1fgoci1nqzhOxKbxA_mTD3SNLSdUoN20tw3Rw8g6-BjptSG74A"
+    );
+    const MODULUS: &str = concat!(
+        "lWrjcTgO7v3yRsyU29wtasqi7ba8emyHx5d3dxFJImYIcH0-iHrhkCP4lKSb-YuVGSuSNWbi4Wp0j90mTbgI-vjt_LAWmOGoW3DN",
+        "jn4jNUQPA_Y3JBTwrdbPcmVlrA9VTADjNbv6ij7iQBP2Q99WaONZdmKDj4oHkp_QFdzSpTmYC_ya24MIcdpZQ-9lM_deqqB3rrRL",
+        "vrKcgOeYZ8wf58hEIDPavAFjZlKGRZUeMjLRjSWBW1urFrB95aTXyQ1S9mQF2ZPbImu0OzyBav_x6UGuV8U_uW8uDlVe0kMkRQaS",
+        "aWLjug-wXo0KBQFuyFuQdAQeBo3fD3Ql9X-5Ck0ZvQ"
+    );
+
+    #[test]
+    fn a_token_counts_with_its_issuers_key_only() {
+        let keys = |id: &str, modulus: &str| json!({"keys": [{"kty": "RSA", "kid": id, "n": modulus, "e": "AQAB"}]});
+        assert_eq!(issuer(TOKEN).as_deref(), Some("https://kubernetes.default.svc"));
+        let claims = verify(TOKEN, &keys("r1", MODULUS)).ok();
+        assert_eq!(claims.map(|claims| claims.audiences), Some(vec!["sts.aliyuncs.com".to_owned()]));
+        assert_eq!(verify(TOKEN, &keys("r2", MODULUS)).err(), Some(Refused::Signature));
+        let other = MODULUS.replacen(&MODULUS[20..24], "AAAA", 1);
+        assert_eq!(verify(TOKEN, &keys("r1", &other)).err(), Some(Refused::Signature));
+        assert!(matches!(verify("a.b", &keys("r1", MODULUS)).err(), Some(Refused::Invalid(_))));
+        assert!(matches!(verify("a.%.c", &keys("r1", MODULUS)).err(), Some(Refused::Invalid(_))));
+    }
+}
