@@ -95,9 +95,9 @@ impl Gateway {
                 let rate = (route.service.rate)(route.operation.action);
                 (route.service.name, route.operation.action, rate, &route.parameters)
             }
-            Ok(Aim::DataPlane(route)) => ("odps", route.action(), usize::MAX, &route.parameters),
-            Err(_) if for_data_plane => ("odps", "unknown", usize::MAX, &nothing),
-            Err(_) => ("unknown", wire.header("x-acs-action").unwrap_or("unknown"), usize::MAX, &nothing),
+            Ok(Aim::DataPlane(route)) => ("odps", route.action(), None, &route.parameters),
+            Err(_) if for_data_plane => ("odps", "unknown", None, &nothing),
+            Err(_) => ("unknown", wire.header("x-acs-action").unwrap_or("unknown"), None, &nothing),
         };
         let (number, above) = self.switches.count(service, action, rate, parameters, signed_by(wire));
         sleep(Duration::from_millis(self.switches.latency())).await;

@@ -69,7 +69,7 @@ pub struct Service {
     pub version: &'static str,
     pub tables: &'static [&'static [Operation]],
     pub rest: bool,
-    pub rate: fn(&str) -> usize,
+    pub rate: fn(&str) -> Option<usize>,
 }
 
 impl Service {
@@ -88,14 +88,14 @@ static SERVICES: [Service; 6] = [
         rest: false,
         rate: |name| write(name, 150, 350),
     },
-    Service { name: "sts", version: "2015-04-01", tables: sts::TABLES, rest: false, rate: |_| 100 },
+    Service { name: "sts", version: "2015-04-01", tables: sts::TABLES, rest: false, rate: |_| Some(100) },
     Service { name: "pai", version: "2021-02-04", tables: pai::TABLES, rest: true, rate: |name| write(name, 20, 50) },
-    Service { name: "dsw", version: "2022-01-01", tables: dsw::TABLES, rest: true, rate: |_| 100 },
-    Service { name: "maxcompute", version: "2022-01-04", tables: maxcompute::TABLES, rest: true, rate: |_| usize::MAX },
+    Service { name: "dsw", version: "2022-01-01", tables: dsw::TABLES, rest: true, rate: |_| Some(100) },
+    Service { name: "maxcompute", version: "2022-01-04", tables: maxcompute::TABLES, rest: true, rate: |_| None },
 ];
 
-fn write(action: &str, writes: usize, reads: usize) -> usize {
-    if action.starts_with("Get") || action.starts_with("List") { reads } else { writes }
+fn write(action: &str, writes: usize, reads: usize) -> Option<usize> {
+    Some(if action.starts_with("Get") || action.starts_with("List") { reads } else { writes })
 }
 
 /// What a request is for.

@@ -65,9 +65,20 @@ struct Seen {
     faults: Vec<Fault>,
     calls: BTreeMap<(&'static str, String), u64>,
     requests: VecDeque<Entry>,
-    /// The calls of the last second and the most that there were in any, by service and action.
-    rates: BTreeMap<(&'static str, String), (VecDeque<Timestamp>, usize)>,
+    rates: BTreeMap<(&'static str, String), Rate>,
     limits: bool,
+}
+
+/// How often an action is called.
+#[derive(Default, Serialize)]
+struct Rate {
+    /// The calls of the last second.
+    #[serde(skip)]
+    recent: VecDeque<Timestamp>,
+    /// The most that there were in any second.
+    most: usize,
+    /// How many a second are documented to be allowed; `None`: nothing is.
+    documented: Option<usize>,
 }
 
 /// Faults, counters and the rest that is not the account's.
@@ -102,7 +113,7 @@ impl Switches {
         &self,
         service: &'static str,
         action: &str,
-        rate: usize,
+        documented: Option<usize>,
         parameters: &Parameters,
         (key, agent): (String, String),
     ) -> (u64, bool) {
@@ -128,14 +139,15 @@ impl Switches {
         seen.requests.push_back(entry);
         let now = Timestamp::now();
         let limits = seen.limits;
-        let (recent, most) = seen.rates.entry((service, action)).or_default();
-        while recent.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_secs(1)) {
-            recent.pop_front();
+        let rate = seen.rates.entry((service, action)).or_default();
+        rate.documented = documented;
+        while rate.recent.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_secs(1)) {
+            rate.recent.pop_front();
         }
-        let above = limits && recent.len() >= rate;
+        let above = limits && documented.is_some_and(|documented| rate.recent.len() >= documented);
         if !above {
-            recent.push_back(now);
-            *most = (*most).max(recent.len());
+            rate.recent.push_back(now);
+            rate.most = rate.most.max(rate.recent.len());
         }
         (number, above)
     }
@@ -222,8 +234,7 @@ impl Switches {
             "rates" if !value.is_null() => self.seen.lock().limits = value["kept"].as_bool().unwrap_or(true),
             "rates" => {
                 let seen = self.seen.lock();
-                let rates =
-                    seen.rates.iter().map(|((service, action), (_, most))| (format!("{service}:{action}"), most));
+                let rates = seen.rates.iter().map(|((service, action), rate)| (format!("{service}:{action}"), rate));
                 return Ok(json!(rates.collect::<BTreeMap<_, _>>()));
             }
             "issuers" => {

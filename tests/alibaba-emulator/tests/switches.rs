@@ -95,12 +95,13 @@ async fn quotas_pages_and_rates_are_turned() {
 
     cloud.turn("rates", json!({"kept": true})).await;
     let mut throttled = 0;
-    for _ in 0..12 {
+    // Ten may be within one second and two in the next: far more than that are not.
+    for _ in 0..60 {
         let answer = cloud.ram("AddUserToGroup", &join).await;
         throttled += usize::from(answer.code() == "Throttling.User");
     }
-    assert!(throttled > 0, "12 calls at once are more than 10 a second");
-    assert_eq!(cloud.read("rates").await["ram:AddUserToGroup"], 10);
+    assert!(throttled > 0, "60 calls at once are more than 10 a second");
+    assert_eq!(cloud.read("rates").await["ram:AddUserToGroup"], json!({"most": 10, "documented": 10}));
     cloud.turn("reset", json!(null)).await;
     cloud.ram("AddUserToGroup", &join).await.fine();
 }

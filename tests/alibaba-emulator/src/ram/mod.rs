@@ -13,6 +13,7 @@ pub mod pages;
 pub mod policies;
 pub mod resources;
 pub mod roles;
+pub mod service_linked;
 pub mod system_policies;
 pub mod tags;
 pub mod users;
@@ -25,15 +26,15 @@ use crate::routes::{Operation, Target, rpc};
 pub const TABLES: &[&[Operation]] = &[IDENTITIES, POLICIES, REST];
 
 /// Calls a second. Source: RAM's page "API rate quotas"; what it does not show is taken as its kind.
-pub fn rate(action: &str) -> usize {
+pub fn rate(action: &str) -> Option<usize> {
     let narrow = ["AddUser", "RemoveUser", "Attach", "Detach", "Tag", "Untag", "Decode"];
-    if narrow.iter().any(|prefix| action.starts_with(prefix)) {
+    Some(if narrow.iter().any(|prefix| action.starts_with(prefix)) {
         10
     } else if action.starts_with("Get") || action.starts_with("List") {
         100
     } else {
         20
-    }
+    })
 }
 
 const IDENTITIES: &[Operation] = &[
@@ -98,6 +99,9 @@ const REST: &[Operation] = &[
     rpc("UpdateRole", Ram(&[Target::Role]), roles::update),
     rpc("DeleteRole", Ram(&[Target::Role]), roles::delete),
     rpc("ListRoles", Ram(&[Target::Roles]), roles::list),
+    rpc("CreateServiceLinkedRole", Ram(&[Target::Roles]), service_linked::create),
+    rpc("DeleteServiceLinkedRole", Ram(&[Target::Role]), service_linked::delete),
+    rpc("GetServiceLinkedRoleTemplate", Ram(&[Target::Roles]), service_linked::template),
     rpc("TagResources", Ram(&[Target::Tagged]), tags::tag),
     rpc("UntagResources", Ram(&[Target::Tagged]), tags::untag),
     rpc("ListTagResources", Ram(&[Target::Tagged]), tags::list),

@@ -118,6 +118,8 @@ pub struct Role {
     pub trust: String,
     pub session: i64,
     pub console: bool,
+    /// Made by a service for itself.
+    pub service_linked: bool,
     pub created: Timestamp,
     pub updated: Timestamp,
     pub seen_from: Timestamp,

@@ -32,12 +32,15 @@ fn duration(call: &Call<'_>, parameter: &str) -> Result<Option<i64>, Refusal> {
     }
 }
 
-pub fn create(call: &mut Call<'_>) -> Outcome {
+/// Makes a role and gives it as it is shown.
+pub fn make(
+    call: &mut Call<'_>,
+    name: &str,
+    trust: &str,
+    description: String,
+    service_linked: bool,
+) -> Result<Value, Refusal> {
     let (parameters, now) = (call.parameters, call.now);
-    let name = parameters.required("RoleName")?;
-    names::role(name)?;
-    let trust = parameters.required("AssumeRolePolicyDocument")?;
-    let description = names::text(parameters.text("Description"), "Description", 1024)?;
     let session = duration(call, "MaxSessionDuration")?.unwrap_or(3600);
     let tags = parameters.tags()?;
     names::tags(&tags, 256)?;
@@ -54,21 +57,31 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
         trust: trust.to_owned(),
         session,
         console: parameters.boolean("AllowConsoleLogin")?.unwrap_or(true),
+        service_linked,
         created: now,
         updated: now,
         seen_from,
         tags,
         policies: BTreeMap::new(),
     };
-    let answer = json!({"Role": whole(&role, call.account())});
+    let shown = whole(&role, call.account());
     call.cloud.ram.roles.insert(name.to_lowercase(), role);
-    Ok(answer)
+    Ok(shown)
+}
+
+pub fn create(call: &mut Call<'_>) -> Outcome {
+    let parameters = call.parameters;
+    let name = parameters.required("RoleName")?;
+    names::role(name)?;
+    let trust = parameters.required("AssumeRolePolicyDocument")?;
+    let description = names::text(parameters.text("Description"), "Description", 1024)?;
+    Ok(json!({"Role": make(call, name, trust, description, false)?}))
 }
 
 pub fn get(call: &mut Call<'_>) -> Outcome {
     let role = call.cloud.role(call.parameters.required("RoleName")?, call.now)?;
     let mut shown = whole(role, call.account());
-    shown["IsServiceLinkedRole"] = false.into();
+    shown["IsServiceLinkedRole"] = role.service_linked.into();
     shown["RolePrincipalName"] = format!("{}@role.{}.onaliyunservice.com", role.name, call.account()).into();
     Ok(json!({"Role": shown}))
 }
