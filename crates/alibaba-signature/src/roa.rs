@@ -54,7 +54,7 @@ pub fn signature(secret: &str, string_to_sign: &str) -> String {
 }
 
 /// The value of `Authorization`. The headers must already hold `accept`, `date`, `x-acs-version`,
-/// `x-acs-signature-method` (`HMAC-SHA1`), `x-acs-signature-version` (`1.0`), `x-acs-signature-nonce`, with a body
+/// `x-acs-signature-method` (`HMAC-SHA1`), `x-acs-signature-version` (`1.0`), best `x-acs-signature-nonce`, with a body
 /// `content-md5` and `content-type`, and with a temporary key `x-acs-security-token`.
 #[must_use]
 pub fn authorize(request: &Request<'_>, credentials: &Credentials) -> String {
