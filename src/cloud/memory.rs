@@ -16,7 +16,9 @@ pub(crate) use world::World;
 
 use super::Cloud;
 use super::ownership::mark_of;
-use crate::model::{Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, Quota, Read, Sweep};
+use crate::model::{
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, Quota, Read, Sweep,
+};
 use crate::names::ClusterId;
 
 /// What happens to one call.
@@ -192,6 +194,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
+        CloudAction::SetLogin { .. } => "CreateLoginProfile",
+        CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
     }
 }
 
@@ -203,6 +207,8 @@ impl Cloud for MemoryCloud {
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         let operation = match what {
             Read::Keys(_) => "ListAccessKeys",
+            Read::LastUse { .. } => "GetAccessKeyLastUsed",
+            Read::Login(_) => "GetLoginProfile",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
@@ -215,6 +221,12 @@ impl Cloud for MemoryCloud {
                     .users
                     .get(user)
                     .map_or(Finding::Absent, |user| Finding::Keys(user.keys.clone().unwrap_or_default())),
+                Read::LastUse { id, .. } => {
+                    let at = world.used.get(id).copied();
+                    let service = at.map(|_| "s3".to_owned());
+                    Finding::LastUse { id: id.clone(), last_use: LastUse { at, service, asked: world.now } }
+                }
+                Read::Login(user) => Finding::Login(world.login(user)),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

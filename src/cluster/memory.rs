@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
+use super::secrets::Credential;
 use super::{Cluster, SecretContent};
 use crate::model::{
-    Class, ClusterAction, ClusterState, Fault, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, SecretTarget,
+    Class, ClusterAction, ClusterState, Fault, KubeKind, KubeObject, NamespaceSeen, ObjRef, Password, SecretSeen,
+    SecretTarget, WorkloadSeen,
 };
 use crate::names::{MADE_FOR, ManifestRef, TAG_TENANT, TenantName};
 
@@ -48,6 +50,8 @@ struct Inner {
     secrets: BTreeMap<SecretTarget, StoredSecret>,
     manifests: BTreeSet<ManifestRef>,
     refused: BTreeMap<String, Fault>,
+    workloads: BTreeMap<ObjRef, WorkloadSeen>,
+    looked_at: BTreeMap<ObjRef, Option<WorkloadSeen>>,
 }
 
 /// The cluster.
@@ -83,7 +87,9 @@ impl MemoryCluster {
 
     /// Starts the process again.
     pub(crate) fn restart(&self) {
-        self.lock().crashed = false;
+        let mut inner = self.lock();
+        inner.crashed = false;
+        inner.looked_at.clear();
     }
 
     /// Refuses every write of Secrets in a namespace with a fault, until it is lifted by none.
@@ -180,7 +186,20 @@ impl MemoryCluster {
                 .map(|(at, stored)| (at.clone(), stored.seen.clone()))
                 .collect(),
             secrets_known: named.clone(),
+            workloads: inner.looked_at.clone(),
         }
+    }
+
+    /// Puts a workload there that someone else made.
+    pub(crate) fn put_workload(&self, at: &ObjRef) {
+        let mut inner = self.lock();
+        let uid = inner.next_uid();
+        inner.workloads.insert(at.clone(), WorkloadSeen { uid, ..WorkloadSeen::default() });
+    }
+
+    /// The annotations on a workload's pod template.
+    pub(crate) fn annotations(&self, at: &ObjRef) -> BTreeMap<String, String> {
+        self.lock().workloads.get(at).map(|seen| seen.keys.clone()).unwrap_or_default()
     }
 
     /// Plays the script around one call.
@@ -341,6 +360,29 @@ impl Cluster for MemoryCluster {
                 }
                 Ok(())
             }
+            ClusterAction::NoteLogin { secret, uid, in_force } => {
+                let version = inner.tick();
+                match inner.secrets.get_mut(secret).filter(|stored| stored.seen.uid == *uid) {
+                    Some(stored) => {
+                        stored.seen.resource_version = version;
+                        stored.seen.login.get_or_insert_default().in_force = *in_force;
+                        Ok(())
+                    }
+                    None => Err(Fault::new(Class::Transient, "patch", &secret.name, "is gone")),
+                }
+            }
+            ClusterAction::Restart { workload, uid, annotation, key } => {
+                inner.looked_at.remove(workload);
+                match inner.workloads.get_mut(workload).filter(|seen| seen.uid == *uid) {
+                    Some(seen) => {
+                        seen.keys.insert(annotation.clone(), key.clone());
+                        let seen = Some(seen.clone());
+                        inner.looked_at.insert(workload.clone(), seen);
+                        Ok(())
+                    }
+                    None => Err(Fault::new(Class::Transient, "patch", workload, "is gone")),
+                }
+            }
             ClusterAction::DeleteManifest(manifest) => {
                 inner.manifests.remove(manifest);
                 Ok(())
@@ -368,10 +410,25 @@ impl Cluster for MemoryCluster {
             let uid = seen.map_or_else(|| inner.next_uid(), |seen| seen.uid.clone());
             let version = inner.tick();
             let seen = content.seen(&uid, &version);
-            let half = secrecy::ExposeSecret::expose_secret(&content.key_secret).to_owned();
+            let half = match &content.credential {
+                Credential::Key { half, .. } => secrecy::ExposeSecret::expose_secret(half).to_owned(),
+                Credential::Password { password, .. } => password.expose().to_owned(),
+            };
             let stored = StoredSecret { tenant: Some(content.tenant.clone()), seen: seen.clone(), half };
             inner.secrets.insert(at.clone(), stored);
             Ok(seen)
+        })
+    }
+
+    async fn read_password(&self, at: &SecretTarget) -> Result<Option<Password>, Fault> {
+        self.call(false, |inner| Ok(inner.secrets.get(at).map(|stored| Password::new(stored.half.clone()))))
+    }
+
+    async fn look_at(&self, workload: &ObjRef) -> Result<(), Fault> {
+        self.call(false, |inner| {
+            let seen = inner.workloads.get(workload).cloned();
+            inner.looked_at.insert(workload.clone(), seen);
+            Ok(())
         })
     }
 

@@ -1,6 +1,6 @@
 //! Plan → read what the plan asks for → plan → apply, until nothing is left that could be done now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,9 +52,14 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut done: Vec<(Step, Outcome)> = Vec::new();
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
-        let state = (stage.state)();
-        let (next, faults) = stage.look(&state).await;
+        let mut state = (stage.state)();
+        let (mut next, faults) = stage.look(&state).await;
         unread.extend(faults);
+        if !next.lookups.is_empty() {
+            unread.extend(stage.look_at_workloads(&next).await);
+            state = (stage.state)();
+            next = stage.plan(&state);
+        }
         if next.steps.is_empty() || (stage.gate)() != Gate::Open {
             return Settled { done, left: next, unread };
         }
@@ -75,6 +80,19 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     }
     let left = stage.plan(&(stage.state)());
     Settled { done, left, unread }
+}
+
+impl<C, K: Cluster> Stage<'_, C, K> {
+    async fn look_at_workloads(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
+        let mut faults = Vec::new();
+        let mut seen = BTreeSet::new();
+        for lookup in plan.lookups.iter().filter(|lookup| seen.insert(&lookup.workload)) {
+            if let Err(fault) = self.cluster.look_at(&lookup.workload).await {
+                faults.push((lookup.account.clone(), fault));
+            }
+        }
+        faults
+    }
 }
 
 impl<C: Cloud, K> Stage<'_, C, K> {

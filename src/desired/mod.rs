@@ -1,6 +1,7 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
 mod cluster;
+mod credentials;
 mod grants;
 mod limits;
 mod roles;

@@ -7,6 +7,7 @@ mod drain;
 mod groups;
 mod keys;
 mod lists;
+mod logins;
 mod policies;
 mod read;
 mod refusal;
@@ -70,6 +71,10 @@ impl Cloud for Aws {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match what {
             Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::LastUse { user, id } => {
+                keys::last_use(&self.act_on(&ObjectId::user(user), Priority::Normal), id).await
+            }
+            Read::Login(user) => logins::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
         }
@@ -105,6 +110,10 @@ impl Cloud for Aws {
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
+            CloudAction::SetLogin { user, password, reset_required } => {
+                logins::set(&act, user, password, *reset_required).await
+            }
+            CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, ObjectId, ObjectKind, Policy, Quota, User};
+use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, Policy, Quota, User};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -28,6 +28,12 @@ pub(crate) struct World {
     pub(crate) user_limit: i64,
     /// Secret halves by key id.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// When keys were last used, by id.
+    pub(crate) used: BTreeMap<String, Timestamp>,
+    /// Console passwords by user.
+    pub(crate) passwords: BTreeMap<CloudName, String>,
+    /// The fewest characters that a password may have.
+    pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
     pub(crate) trespasses: Vec<String>,
     /// How many keys were ever made.
@@ -47,6 +53,9 @@ impl World {
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
             secrets: BTreeMap::new(),
+            used: BTreeMap::new(),
+            passwords: BTreeMap::new(),
+            password_length: 8,
             trespasses: Vec::new(),
             keys_made: 0,
         }
@@ -68,6 +77,10 @@ impl World {
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
         };
         found.unwrap_or(Finding::Absent)
+    }
+
+    pub(super) fn login(&self, user: &CloudName) -> Login {
+        if self.passwords.contains_key(user) { Login::On } else { Login::Off }
     }
 
     /// As the bulk call shows it: without keys and without the tags of policies.
@@ -127,6 +140,7 @@ impl World {
             attached: BTreeSet::new(),
             inline: BTreeMap::new(),
             keys: Some(Vec::new()),
+            login: None,
         };
         self.users.entry(name).or_insert(user)
     }
@@ -136,7 +150,7 @@ impl World {
         let id = format!("AKIA{:016}", self.keys_made);
         let secret = format!("secret-of-{id}");
         self.secrets.insert(id.clone(), secret.clone());
-        (AccessKey { id, active: true, created: self.now }, secret)
+        (AccessKey { id, active: true, created: self.now, last_use: None }, secret)
     }
 }
 
