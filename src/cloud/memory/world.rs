@@ -100,7 +100,7 @@ impl World {
         ])
     }
 
-    pub(super) fn accepts(&self, id: &str, secret: &str) -> bool {
+    pub(crate) fn accepts(&self, id: &str, secret: &str) -> bool {
         let mut keys = self.users.values().flat_map(|user| user.keys.iter().flatten());
         keys.any(|key| key.id == id && key.active) && self.secrets.get(id).is_some_and(|known| known == secret)
     }
