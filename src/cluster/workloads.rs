@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::FIELD_MANAGER;
 use super::faults::Deed;
 use super::writer::KubeCluster;
-use crate::model::{Class, Fault, ObjRef, WorkloadSeen};
+use crate::model::{Fault, ObjRef, WorkloadSeen};
 
 const TEMPLATE: &str = "/spec/template/metadata/annotations";
 
@@ -38,10 +38,7 @@ impl KubeCluster {
             Err(fault) => {
                 // It is another one by now, or gone: it is looked at again.
                 self.store.forget_workload(at);
-                let refused = fault.class == Class::AccessDenied;
-                let help =
-                    "the operator may patch workloads in tenants' namespaces by the ClusterRole tenantry-secrets";
-                Err(if refused { deed.fault(fault.class, format!("{}; {help}", fault.message)) } else { fault })
+                Err(fault)
             }
         }
     }

@@ -116,7 +116,11 @@ paged("list_policy_tags", "Tags", lambda r: r.backend.get_policy(r._get_param("P
 paged("list_role_tags", "Tags", lambda r: r.backend.get_role(r._get_param("RoleName")).tags)
 paged("list_policy_versions", "Versions", lambda r: r.backend.list_policy_versions(r._get_param("PolicyArn")))
 paged("list_groups_for_user", "Groups", lambda r: by_name(r.backend.get_groups_for_user(r._get_param("UserName"))))
-paged("list_service_specific_credentials", "ServiceSpecificCredentials", lambda r: [])
+paged(
+    "list_service_specific_credentials",
+    "ServiceSpecificCredentials",
+    lambda r: r.backend.get_user(r._get_param("UserName")).service_credentials.values(),
+)
 for _kind in ("user", "group", "role"):
     paged(f"list_attached_{_kind}_policies", "AttachedPolicies", attached(_kind))
     paged(f"list_{_kind}_policies", "PolicyNames", inline(_kind))
