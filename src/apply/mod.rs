@@ -153,7 +153,7 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
                 return Err(fault);
             }
         }
-        if !known && matches!(action, CloudAction::SetTags { .. }) {
+        if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
             // Taken over: now that it carries our marks, all of it is known.
             let finding = account.cloud.read(&Read::Object(object.clone()), &account.inventory).await?;
             account.inventory.lock().learn(&object, finding);

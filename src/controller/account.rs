@@ -9,13 +9,14 @@ use kube::ResourceExt;
 
 use super::Operator;
 use super::accounts::{Entry, backoff};
-use crate::api::{CloudAccount, Extras, Management, PermissionsBoundary, Reason, Usage};
+use crate::api::{CloudAccount, PermissionsBoundary, Reason, Usage, annotations};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
+use crate::desired::given_up;
 use crate::model::{Class, Fault, Finding, ObjectId, Read};
 use crate::names::{AccountName, CloudName, TenantName};
-use crate::status::{Verdict, set_verdict};
+use crate::status::{Verdict, mark_drifted, set_verdict};
 
 /// Everything that no bulk call shows is read within this.
 const SLICE_TURN: Duration = Duration::from_secs(3600);
@@ -47,10 +48,7 @@ impl Operator {
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
-                self.accounts.update(name, |entry| {
-                    entry.trouble = None;
-                    entry.failures = 0;
-                });
+                self.accounts.works(name);
                 let verdict = match unsupported(&manifest) {
                     Some(what) => {
                         let message =
@@ -63,11 +61,7 @@ impl Operator {
                 (changed, Some(self.until_next_look(name, &manifest)))
             }
             Err(fault) => {
-                let failures = self.accounts.entry(name).failures + 1;
-                self.accounts.update(name, |entry| {
-                    entry.trouble = Some(fault.clone());
-                    entry.failures = failures;
-                });
+                let failures = self.accounts.failed(name, &fault);
                 tracing::warn!(account = %name, class = ?fault.class, %fault, "account not read");
                 let (verdict, delay) = judge(&fault, failures);
                 self.say(name, &manifest, &verdict).await;
@@ -88,6 +82,8 @@ impl Operator {
         let interval = manifest.spec.drift_check_interval.get();
         if entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval) || entry.failures > 0 {
             changed.extend(self.sweep(name, &account).await?);
+            // An orphan's clock runs on what every look shows.
+            changed.extend(self.orphans.tenants_in(name));
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;
@@ -154,7 +150,9 @@ impl Operator {
             }
         }
         status.tenants = Some(i32::try_from(self.world.tenants_of_account(name).len()).unwrap_or(i32::MAX));
-        set_verdict(&mut status, verdict, generation, Timestamp::now());
+        let now = Timestamp::now();
+        set_verdict(&mut status, verdict, generation, now);
+        mark_drifted(&mut status, self.drift_of_account(name), generation, now);
         status.last_handled_reconcile_at = super::forced(manifest.annotations());
         if let Err(fault) = self.status.write(manifest.as_ref(), &status).await {
             tracing::warn!(account = %name, %fault, "status not written");
@@ -170,7 +168,15 @@ impl Operator {
         if !has_finalizer(manifest.as_ref()) {
             return None;
         }
-        let mut users = self.world.tenants_of_account(name);
+        let mut users = self.tenants_that_need(name);
+        if users.is_empty() && self.is_given_up(name, manifest) {
+            if let Err(fault) = self.finalizers.remove(manifest.as_ref()).await {
+                tracing::warn!(account = %name, %fault, "finalizer not removed");
+                return Some(backoff(1));
+            }
+            self.accounts.forget(name);
+            return None;
+        }
         users.extend(self.accounts.tenants_in(name));
         if users.is_empty() {
             let known = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
@@ -185,8 +191,12 @@ impl Operator {
             }
             // After a restart: what is in it must be read before it can be let go.
             if let Err(fault) = self.look(name, manifest).await {
-                self.accounts.update(name, |entry| entry.trouble = Some(fault.clone()));
-                let message = format!("what is in the account cannot be read: {}", fault.message);
+                self.accounts.failed(name, &fault);
+                let message = format!(
+                    "what is in the account cannot be read: {}. If the account is closed, give it up with the annotation {}={name}",
+                    fault.message,
+                    annotations::ABANDON
+                );
                 self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
                 return Some(Duration::from_secs(60));
             }
@@ -200,13 +210,28 @@ impl Operator {
         self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
         // Tenants still need the account to clean it.
         match self.look(name, manifest).await {
-            Ok(_) => self.accounts.update(name, |entry| entry.trouble = None),
+            Ok(_) => self.accounts.works(name),
             Err(fault) => {
                 tracing::warn!(account = %name, %fault, "account not read");
-                self.accounts.update(name, |entry| entry.trouble = Some(fault));
+                self.accounts.failed(name, &fault);
             }
         }
         Some(Duration::from_secs(5))
+    }
+
+    /// The tenants that are in an account and do not give it up.
+    fn tenants_that_need(&self, name: &AccountName) -> BTreeSet<TenantName> {
+        let mut tenants = self.world.tenants_of_account(name);
+        tenants.retain(|tenant| {
+            let manifest = self.world.snapshot(tenant).tenant;
+            !manifest.is_some_and(|tenant| given_up(tenant.as_ref()).contains(name))
+        });
+        tenants
+    }
+
+    /// Whether the CloudAccount itself says that it is closed, and nobody can read it.
+    fn is_given_up(&self, name: &AccountName, manifest: &CloudAccount) -> bool {
+        given_up(manifest).contains(name) && self.accounts.is_unreadable(name)
     }
 }
 
@@ -216,14 +241,8 @@ fn unusable(manifest: &CloudAccount) -> Option<&'static str> {
     if spec.alibaba.is_some() {
         return Some("spec.alibaba");
     }
-    if spec.management == Management::Observe {
-        return Some("spec.management Observe");
-    }
     if !spec.denied_actions.is_empty() {
         return Some("spec.deniedActions");
-    }
-    if spec.extras == Extras::Report {
-        return Some("spec.extras Report");
     }
     let boundary = spec.aws.as_ref().and_then(|aws| aws.permissions_boundary.as_ref());
     (boundary == Some(&PermissionsBoundary::Managed)).then_some("spec.aws.permissionsBoundary Managed")
@@ -234,9 +253,6 @@ fn unsupported(manifest: &CloudAccount) -> Option<&'static str> {
     let spec = &manifest.spec;
     if spec.password_policy.is_some() {
         return Some("spec.passwordPolicy");
-    }
-    if spec.prune_orphans {
-        return Some("spec.pruneOrphans");
     }
     spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "spec.aws.oidcProvider")
 }
