@@ -325,6 +325,13 @@ pub fn tenant_in_path<'p>(cluster: &ClusterId, path: &'p str) -> Option<&'p str>
     (!rest.is_empty() && !rest.contains('/')).then_some(rest)
 }
 
+/// The policy that is the boundary of everyone whom this cluster makes in an account. No tenant's name holds an `_`, so no
+/// role's policy is ever called so.
+#[must_use]
+pub fn boundary_policy(cluster: &ClusterId, prefix: &str) -> CloudName {
+    CloudName::new(format!("{prefix}tenantry_boundary_{cluster}"))
+}
+
 /// The RoleBinding that gives the operator its right to Secrets in one namespace, for one tenant.
 #[must_use]
 pub fn operator_binding(tenant: &TenantName) -> String {

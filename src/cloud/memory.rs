@@ -16,7 +16,9 @@ pub(crate) use world::World;
 
 use super::Cloud;
 use super::ownership::mark_of;
-use crate::model::{Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, Quota, Read, Sweep};
+use crate::model::{
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, PasswordRules, Quota, Read, Sweep,
+};
 use crate::names::ClusterId;
 
 /// What happens to one call.
@@ -244,6 +246,18 @@ impl Cloud for MemoryCloud {
 
     async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
         self.call("GetAccountSummary", |world| Ok(world.quotas())).await
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        self.call("GetAccountPasswordPolicy", |world| Ok(world.passwords.clone())).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        self.call("UpdateAccountPasswordPolicy", |world| {
+            world.passwords = Some(rules.clone());
+            Ok(())
+        })
+        .await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

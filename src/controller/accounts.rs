@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::rules::Rules;
 use crate::api::CloudAccount;
 use crate::apply::Account;
 use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
-use crate::cloud::{AnyCloud, Calls, Rates};
+use crate::cloud::{AnyCloud, Budgets, Calls, Rates};
 use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
 use crate::names::{AccountName, CloudName, ClusterId, TenantName};
@@ -37,6 +38,8 @@ pub(super) struct Entry {
     pub(super) turns: BTreeMap<CloudName, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
+    /// What became of the account's rules.
+    pub(super) rules: Rules,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
 }
@@ -55,7 +58,7 @@ impl Entry {
 #[derive(Debug)]
 pub struct Accounts {
     cluster: ClusterId,
-    rates: Rates,
+    budgets: Budgets,
     calls: Arc<Calls>,
     entries: Mutex<BTreeMap<AccountName, Entry>>,
     inventories: Mutex<BTreeMap<String, Arc<Mutex<Inventory>>>>,
@@ -65,7 +68,7 @@ impl Accounts {
     /// No account yet.
     #[must_use]
     pub fn new(cluster: ClusterId, rates: Rates, calls: Arc<Calls>) -> Self {
-        Self { cluster, rates, calls, entries: Mutex::default(), inventories: Mutex::default() }
+        Self { cluster, budgets: Budgets::new(rates), calls, entries: Mutex::default(), inventories: Mutex::default() }
     }
 
     pub(super) fn entry(&self, name: &AccountName) -> Entry {
@@ -91,6 +94,21 @@ impl Accounts {
             entry.failures += 1;
         });
         self.entry(name).failures
+    }
+
+    /// Notes for every CloudAccount that is this account when it was last read whole: one reading serves them all.
+    pub(super) fn was_swept(&self, id: &str, at: Instant) {
+        for entry in self.entries.lock().values_mut().filter(|entry| entry.id.as_deref() == Some(id)) {
+            entry.swept_at = Some(at);
+        }
+    }
+
+    /// Whether this is the first by name of the CloudAccounts that are one account: what is read in turn is read once.
+    pub(super) fn is_first(&self, name: &AccountName) -> bool {
+        let entries = self.entries.lock();
+        let id = entries.get(name).and_then(|entry| entry.id.clone());
+        let first = entries.iter().find(|(_, entry)| entry.id.is_some() && entry.id == id && entry.account.is_some());
+        first.is_none_or(|(first, _)| first == name)
     }
 
     pub(super) fn forget(&self, name: &AccountName) {
@@ -199,9 +217,8 @@ impl Accounts {
             assume_roles: roles
                 .map(|role| AssumeRole { arn: role.role_arn.clone(), external_id: role.external_id.clone() })
                 .collect(),
-            rates: self.rates,
         };
-        let cloud = Aws::connect(settings, self.calls.clone()).await?;
+        let cloud = Aws::connect(settings, &self.budgets, self.calls.clone()).await?;
         let identity = cloud.identity().clone();
         if let Some(pinned) = manifest.spec.account_id.as_ref().filter(|pinned| **pinned != identity.account) {
             self.update(name, |entry| *entry = Entry { failures: entry.failures, ..Entry::default() });

@@ -7,6 +7,7 @@ mod orphans;
 mod pass;
 mod queue;
 mod release;
+mod rules;
 mod settle;
 mod work;
 

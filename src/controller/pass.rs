@@ -157,7 +157,7 @@ impl Operator {
             return;
         }
         for (account_name, account) in accounts {
-            if let Err(fault) = self.read_whole(name, account_name, account).await {
+            if let Err(fault) = self.read_whole(name, account).await {
                 tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
                 return;
             }
@@ -165,13 +165,8 @@ impl Operator {
         self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
     }
 
-    async fn read_whole(
-        &self,
-        tenant: &TenantName,
-        name: &AccountName,
-        account: &Account<AnyCloud>,
-    ) -> Result<(), Fault> {
-        self.sweep(name, account).await?;
+    async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
+        self.sweep(account).await?;
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let read = match object.kind {

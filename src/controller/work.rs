@@ -134,8 +134,9 @@ impl Operator {
             Key::Account(name) => {
                 let (changed, again) = self.reconcile_account(&name).await;
                 let failed = self.accounts.entry(&name).failures > 0;
-                let wake = changed.into_iter().map(Key::Tenant).collect();
-                After { key: Key::Account(name), wake, again, failed }
+                let tenants = changed.into_iter().map(Key::Tenant);
+                let rivals = self.rivals_to_tell(&name).into_iter().map(Key::Account);
+                After { wake: tenants.chain(rivals).collect(), key: Key::Account(name), again, failed }
             }
             Key::Tenant(name) => {
                 let next = self.pass(&name, out_of_date).await;

@@ -1,5 +1,6 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
+mod account;
 mod cluster;
 mod conduct;
 mod grants;
@@ -22,6 +23,8 @@ use crate::names::{
     ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID,
     TenantName,
 };
+
+pub use account::{account_rules, boundary_description};
 
 /// Every manifest of one tenant: the Tenant, and what names it, being deleted or not.
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,7 @@ pub struct Inventory {
     pub users: BTreeMap<CloudName, User>,
     /// Groups on our path.
     pub groups: BTreeMap<CloudName, Group>,
-    /// Policies with our marks or on our path.
+    /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
@@ -388,7 +388,8 @@ impl Inventory {
             }
             Finding::Policy(policy) => {
                 let mark = policy.mark(&cluster);
-                if ours(&mark) || on_path(&policy.path) {
+                let of_account = policy.path == crate::names::cluster_path(&cluster);
+                if ours(&mark) || of_account || on_path(&policy.path) {
                     self.policies.insert(policy.name.clone(), policy);
                 } else {
                     let stub = Stub { arn: policy.arn, mark, mark_read: policy.tags.is_some() };

@@ -5,6 +5,7 @@ mod cloud;
 mod fault;
 mod inventory;
 mod kube;
+mod rules;
 mod sweep;
 mod wanted;
 
@@ -15,6 +16,7 @@ pub use inventory::{Inventory, Quota};
 pub use kube::{
     ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
 };
+pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{
     Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,

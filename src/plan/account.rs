@@ -256,7 +256,7 @@ impl Account<'_, '_, '_> {
             Standing::Other => {}
             Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
             Standing::Absent => {
-                if !self.has_room(&wanted.owner, "Users", &object) {
+                if !self.has_room(&wanted.owner, "Users", &object) || !self.has_boundary(wanted) {
                     return;
                 }
                 let user = User {
@@ -279,7 +279,7 @@ impl Account<'_, '_, '_> {
                 let Some(seen) = self.inventory.users.get(name) else { return };
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
-                if seen.boundary != wanted.boundary {
+                if seen.boundary != wanted.boundary && self.has_boundary(wanted) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];
                     let action = CloudAction::SetBoundary { user: name.clone(), boundary };
@@ -288,6 +288,19 @@ impl Account<'_, '_, '_> {
                 self.user_edges(&seen, wanted);
             }
         }
+    }
+
+    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
+    fn has_boundary(&mut self, wanted: &WantedUser) -> bool {
+        let Some(arn) = &wanted.boundary else { return true };
+        let cluster = &self.inventory.cluster;
+        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
+        let there = self.inventory.policies.values().any(|policy| policy.arn == *arn);
+        if ours && !there {
+            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
+            self.refuse(&wanted.owner, Class::Waiting, message);
+        }
+        !ours || there
     }
 
     fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {

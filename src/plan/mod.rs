@@ -10,6 +10,7 @@ mod orphans;
 mod release;
 mod removal;
 mod render;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 pub use conduct::{Why, Withheld};
 pub use orphans::Orphan;
 pub use render::{Summary, render};
+pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,6 +7,7 @@ mod drain;
 mod groups;
 mod keys;
 mod lists;
+mod passwords;
 mod policies;
 mod read;
 mod refusal;
@@ -21,12 +22,14 @@ use parking_lot::Mutex;
 use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
-use crate::model::{CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, Quota, Read, Sweep};
+use crate::model::{
+    CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read, Sweep,
+};
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
 
-/// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's, so
-/// an account that several manifests name is better reached through one of these.
+/// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's,
+/// whoever else calls it.
 #[derive(Debug)]
 pub struct Aws {
     iam: aws_sdk_iam::Client,
@@ -116,6 +119,14 @@ impl Cloud for Aws {
         let act = self.act("the account", Priority::Normal);
         let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
         Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
