@@ -38,7 +38,7 @@ impl<C: Cloud> Account<C> {
                 return Err(fault);
             }
         }
-        if !known && matches!(action, CloudAction::SetTags { .. }) {
+        if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
             // Taken over: now that it carries our marks, all of it is known.
             let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
             self.inventory.lock().learn(&object, finding);

@@ -178,6 +178,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
     match action {
         CloudAction::CreateGroup(_) => "CreateGroup",
         CloudAction::DeleteGroup(_) => "DeleteGroup",
+        CloudAction::MoveGroup { .. } => "UpdateGroup",
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
@@ -205,6 +206,7 @@ impl Cloud for MemoryCloud {
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         let operation = match what {
             Read::Keys(_) => "ListAccessKeys",
+            Read::Tags(_) => "GetPolicy",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
@@ -217,6 +219,10 @@ impl Cloud for MemoryCloud {
                     .users
                     .get(user)
                     .map_or(Finding::Absent, |user| Finding::Keys(user.keys.clone().unwrap_or_default())),
+                Read::Tags(policy) => world
+                    .policies
+                    .get(policy)
+                    .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

@@ -16,6 +16,9 @@ use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
 use crate::names::{AccountName, CloudName, ClusterId, TenantName};
 
+/// Failed looks in a row after which an account that does not answer counts as one that cannot be read.
+const LOST_AFTER: u32 = 3;
+
 /// What is known of one CloudAccount beside its manifest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
@@ -41,6 +44,16 @@ pub(super) struct Entry {
     pub(super) quotas_at: Option<Instant>,
 }
 
+impl Entry {
+    /// Whether the last looks failed in a way that does not pass by itself.
+    fn is_unreadable(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|fault| match fault.class {
+            Class::Transient | Class::Throttled => self.failures >= LOST_AFTER,
+            _ => true,
+        })
+    }
+}
+
 /// All accounts.
 #[derive(Debug)]
 pub struct Accounts {
@@ -64,6 +77,23 @@ impl Accounts {
 
     pub(super) fn update(&self, name: &AccountName, change: impl FnOnce(&mut Entry)) {
         change(self.entries.lock().entry(name.clone()).or_default());
+    }
+
+    /// Notes that a look succeeded.
+    pub(super) fn works(&self, name: &AccountName) {
+        self.update(name, |entry| {
+            entry.trouble = None;
+            entry.failures = 0;
+        });
+    }
+
+    /// Notes that a look failed, and says how many have in a row.
+    pub(super) fn failed(&self, name: &AccountName, fault: &Fault) -> u32 {
+        self.update(name, |entry| {
+            entry.trouble = Some(fault.clone());
+            entry.failures += 1;
+        });
+        self.entry(name).failures
     }
 
     /// Notes for every CloudAccount that is this account when it was last read whole: one reading serves them all.
@@ -119,6 +149,11 @@ impl Accounts {
         entry.trouble.is_some() || entry.account.is_some_and(|account| account.inventory.lock().swept)
     }
 
+    /// Whether nobody can read the account, as far as can be told.
+    pub(super) fn is_unreadable(&self, name: &AccountName) -> bool {
+        self.entry(name).is_unreadable()
+    }
+
     /// What a compilation must know of the CloudAccounts.
     #[must_use]
     pub fn facts(&self, manifests: &BTreeMap<AccountName, Arc<CloudAccount>>) -> BTreeMap<AccountName, AccountFacts> {
@@ -129,8 +164,10 @@ impl Accounts {
                 Some(fault) => format!("CloudAccount {name} is not ready: {}", fault.message),
                 None => format!("CloudAccount {name} was not read yet"),
             });
+            let unreadable = entry.is_unreadable();
             let id = entry.id.filter(|_| swept);
-            (name.clone(), AccountFacts { manifest: manifest.clone(), id, partition: entry.partition, trouble })
+            let manifest = manifest.clone();
+            (name.clone(), AccountFacts { manifest, id, partition: entry.partition, trouble, unreadable })
         };
         manifests.iter().map(facts).collect()
     }
@@ -145,7 +182,7 @@ impl Accounts {
     #[must_use]
     pub fn tenants_in(&self, name: &AccountName) -> BTreeSet<TenantName> {
         let account = self.entry(name).account;
-        account.map(|account| account.inventory.lock().tenants()).unwrap_or_default()
+        account.map(|account| account.inventory.lock().tenants_marked()).unwrap_or_default()
     }
 
     /// Makes the client of a CloudAccount where there is none, or where what it was made from changed.

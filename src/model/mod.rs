@@ -19,6 +19,6 @@ pub use kube::{
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{
-    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
-    WantedUser,
+    Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
+    WantedPolicy, WantedUser,
 };

@@ -73,6 +73,9 @@ impl Cloud for Aws {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match what {
             Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::Tags(policy) => {
+                read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
+            }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
         }
@@ -83,6 +86,7 @@ impl Cloud for Aws {
         match action {
             CloudAction::CreateGroup(group) => groups::create(&act, group, inventory).await,
             CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
             CloudAction::CreateUser(user) => users::create(&act, user, inventory).await,
             CloudAction::DeleteUser(name) => users::delete(&act, name).await,
             CloudAction::SetTags { of, set, unset } => match of.kind {
