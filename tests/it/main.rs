@@ -16,6 +16,7 @@ mod crashes;
 mod docs;
 mod drift;
 mod examples;
+mod least_privilege;
 mod namespaces;
 mod nothing_lost;
 mod printed;

@@ -15,7 +15,7 @@ use tenantry::api::ObservedStatus;
 use testbed::aws::Credentials;
 use testbed::wait::DEADLINE;
 use testbed::world::NAMESPACE;
-use testbed::{Launch, Operator, World};
+use testbed::{Launch, Operator, OperatorPolicy, World};
 use tokio::sync::OnceCell;
 
 use crate::tenant::{is, launch};
@@ -29,11 +29,16 @@ pub async fn shared() -> &'static World {
     SHARED.get_or_init(|| own(launch(), "")).await
 }
 
-/// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep).
+/// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep). The operator has the rights that
+/// docs/aws.md gives it where there is no boundary, and no others.
 pub async fn own(launch: Launch, more: &str) -> World {
+    let given = launch.environment.get("CLUSTER_ID").cloned();
     let world = World::start(launch).await;
-    let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-    let operator = world.moto.user_with_key("operator", everything).await;
+    let cluster = match given {
+        Some(cluster) => cluster,
+        None => world.control_plane.cluster_id().await,
+    };
+    let operator = world.moto.operator(&OperatorPolicy::unbounded(&cluster)).await;
     world.credentials_secret(ACCOUNT, &operator).await;
     world.apply(&world.cloud_account(ACCOUNT, more)).await;
     world

@@ -10,6 +10,7 @@ POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
+GET  /ext/grants       by access key: the statements and actions that alone allowed a call
 GET  /ext/requests     the calls in order: service, action, parameters without secrets and documents, key, agent, status
 """
 
@@ -111,6 +112,7 @@ def reset_calls():
 
 def reset():
     reset_calls()
+    enforcement.GRANTS.clear()
     FAULTS.clear()
     quotas.OVERRIDES.clear()
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
@@ -135,6 +137,8 @@ def switch(path, body):
             reset_calls()
         elif path == "/ext/reset":
             reset()
+        elif path == "/ext/grants":
+            return {key: sorted(grants) for key, grants in enforcement.GRANTS.items()}
         elif path == "/ext/requests":
             return list(REQUESTS)
         elif path == "/ext/faults":
