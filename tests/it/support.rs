@@ -201,6 +201,18 @@ pub async fn eventually<F: Future<Output = bool>>(world: &World, what: &str, mut
     }
 }
 
+/// A policy's document as IAM hands it out: JSON, escaped for a URL.
+pub fn unescaped(document: &str) -> serde_json::Value {
+    let mut parts = document.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(code, 16).unwrap());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    serde_json::from_slice(&bytes).unwrap()
+}
+
 /// A text out of a Secret.
 pub fn text(secret: &k8s_openapi::api::core::v1::Secret, key: &str) -> String {
     let data = secret
