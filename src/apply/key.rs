@@ -31,7 +31,7 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
             self.undo(account, user, &key).await;
             return Err(fault);
         }
-        let content = SecretContent::of_key(self.tenant, name, wish, &key);
+        let content = SecretContent::of_key(self.tenant, name, wish, &key, replaces);
         if let Err(fault) = self.cluster.write_secret(&wish.secret, &content, seen).await
             && !self.was_written(account, user, wish, &key).await
         {

@@ -17,7 +17,8 @@ pub(crate) use world::World;
 use super::Cloud;
 use super::ownership::mark_of;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 use crate::names::ClusterId;
 
@@ -178,6 +179,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
     match action {
         CloudAction::CreateGroup(_) => "CreateGroup",
         CloudAction::DeleteGroup(_) => "DeleteGroup",
+        CloudAction::MoveGroup { .. } => "UpdateGroup",
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
@@ -209,6 +211,7 @@ impl Cloud for MemoryCloud {
             Read::Keys(_) => "ListAccessKeys",
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
+            Read::Tags(_) => "GetPolicy",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
@@ -227,6 +230,10 @@ impl Cloud for MemoryCloud {
                     Finding::LastUse { id: id.clone(), last_use: LastUse { at, service, asked: world.now } }
                 }
                 Read::Login(user) => Finding::Login(world.login(user)),
+                Read::Tags(policy) => world
+                    .policies
+                    .get(policy)
+                    .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
@@ -250,6 +257,18 @@ impl Cloud for MemoryCloud {
 
     async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
         self.call("GetAccountSummary", |world| Ok(world.quotas())).await
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        self.call("GetAccountPasswordPolicy", |world| Ok(world.passwords.clone())).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        self.call("UpdateAccountPasswordPolicy", |world| {
+            world.passwords = Some(rules.clone());
+            Ok(())
+        })
+        .await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

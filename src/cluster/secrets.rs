@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::model::{KeyWish, LoginNote, LoginWish, NewKey, Password, SecretSeen, SecretTarget};
-use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use crate::names::{AccountName, CloudName, MARK_PREFIX, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 
 /// The type of a Secret that holds an access key.
 pub const ACCESS_KEY_TYPE: &str = "tenantry.dev/access-key";
@@ -24,6 +24,8 @@ pub const LABEL_USER: &str = "tenantry.dev/user";
 pub const ANNOTATION_KEY_ID: &str = "tenantry.dev/access-key-id";
 /// The annotation that says when the cloud made the key.
 pub const ANNOTATION_KEY_CREATED: &str = "tenantry.dev/access-key-created";
+/// The annotation that names the key that a rotation replaced.
+pub const ANNOTATION_REPLACES: &str = "tenantry.dev/access-key-replaces";
 /// The annotation that says whether the password is in force.
 pub const ANNOTATION_LOGIN: &str = "tenantry.dev/login";
 /// The annotation that names the last wish for another password that was fulfilled.
@@ -69,6 +71,8 @@ pub enum Credential {
         created: Timestamp,
         /// The account's region.
         region: String,
+        /// The id of the key that it replaces in a rotation.
+        replaces: Option<String>,
     },
     /// A console login's first password, which is not in force yet.
     Password {
@@ -86,7 +90,13 @@ pub enum Credential {
 impl SecretContent {
     /// The content with a key that was just made.
     #[must_use]
-    pub fn of_key(tenant: &TenantName, account: &AccountName, wish: &KeyWish, key: &NewKey) -> Self {
+    pub fn of_key(
+        tenant: &TenantName,
+        account: &AccountName,
+        wish: &KeyWish,
+        key: &NewKey,
+        replaces: Option<&str>,
+    ) -> Self {
         Self {
             tenant: tenant.clone(),
             account: account.clone(),
@@ -97,6 +107,7 @@ impl SecretContent {
                 half: key.secret.clone(),
                 created: key.created,
                 region: wish.region.clone(),
+                replaces: replaces.map(str::to_owned),
             },
         }
     }
@@ -105,7 +116,7 @@ impl SecretContent {
     #[must_use]
     pub fn rehearsal(tenant: &TenantName, account: &AccountName, wish: &KeyWish) -> Self {
         let nobody = NewKey { id: REHEARSAL.to_owned(), secret: REHEARSAL.into(), created: Timestamp::UNIX_EPOCH };
-        Self::of_key(tenant, account, wish, &nobody)
+        Self::of_key(tenant, account, wish, &nobody, None)
     }
 
     /// The content with a password that is not in force yet.
@@ -173,8 +184,11 @@ impl SecretContent {
 
     fn annotations(&self) -> BTreeMap<&'static str, String> {
         match &self.credential {
-            Credential::Key { id, created, .. } => {
-                BTreeMap::from([(ANNOTATION_KEY_ID, id.clone()), (ANNOTATION_KEY_CREATED, created.to_string())])
+            Credential::Key { id, created, replaces, .. } => {
+                let replaces = replaces.iter().map(|replaces| (ANNOTATION_REPLACES, replaces.clone()));
+                replaces
+                    .chain([(ANNOTATION_KEY_ID, id.clone()), (ANNOTATION_KEY_CREATED, created.to_string())])
+                    .collect()
             }
             Credential::Password { reset, .. } => {
                 let reset = reset.iter().map(|reset| (ANNOTATION_RESET, reset.clone()));
@@ -255,8 +269,27 @@ pub(super) fn reduce(secret: &Secret) -> SecretSeen {
         account: label(LABEL_ACCOUNT),
         key_id: key_id(secret),
         key_created: note(ANNOTATION_KEY_CREATED).and_then(|text| text.parse().ok()),
+        replaces: note(ANNOTATION_REPLACES),
         login: (secret.type_.as_deref() == Some(CONSOLE_TYPE)).then(login),
     }
+}
+
+/// The merge patch that takes TenantUsers' ownership off a Secret that was seen so, and with `unmark` our labels and
+/// annotations. Its resource version is the precondition.
+#[must_use]
+pub(super) fn release_body(seen: &ObjectMeta, unmark: bool) -> Value {
+    let user = ManifestKind::TenantUser.as_str();
+    let others: Vec<_> = seen.owner_references.iter().flatten().filter(|owner| owner.kind != user).collect();
+    let mut metadata = json!({"resourceVersion": seen.resource_version, "ownerReferences": others});
+    if unmark {
+        let ours = |texts: &Option<BTreeMap<String, String>>| -> serde_json::Map<String, Value> {
+            let keys = texts.iter().flatten().map(|(key, _)| key).filter(|key| key.starts_with(MARK_PREFIX));
+            keys.map(|key| (key.clone(), Value::Null)).collect()
+        };
+        metadata["labels"] = Value::Object(ours(&seen.labels));
+        metadata["annotations"] = Value::Object(ours(&seen.annotations));
+    }
+    json!({"metadata": metadata})
 }
 
 fn label_of(metadata: &ObjectMeta, key: &str) -> String {
@@ -291,6 +324,7 @@ pub(crate) mod tests {
                 half: SecretString::from("s3cr3t"),
                 created: Timestamp::UNIX_EPOCH,
                 region: "eu-west-1".to_owned(),
+                replaces: None,
             },
         }
     }
@@ -353,6 +387,26 @@ pub(crate) mod tests {
         assert_eq!(reduce(&secret).login, note(true));
         assert_eq!(password(&secret), Some(Password::new("s3cr3t")));
         assert_eq!(tenant_of(&secret), Some(TenantName::new("acme")));
+    }
+
+    #[test]
+    fn a_released_secret_is_nobodys_and_one_that_lost_its_owner_is_still_ours() {
+        let mut secret = written();
+        secret.metadata.resource_version = Some("7".to_owned());
+        let labels = secret.metadata.labels.as_mut().unwrap();
+        labels.insert("team".to_owned(), "vision".to_owned());
+        let body = release_body(&secret.metadata, true);
+        assert_eq!(
+            body["metadata"]["labels"],
+            json!({TAG_TENANT: null, LABEL_ACCOUNT: null, LABEL_USER: null}),
+            "and no other label"
+        );
+        assert_eq!(body["metadata"]["annotations"], json!({ANNOTATION_KEY_ID: null, ANNOTATION_KEY_CREATED: null}));
+        assert_eq!(
+            (&body["metadata"]["ownerReferences"], &body["metadata"]["resourceVersion"]),
+            (&json!([]), &json!("7"))
+        );
+        assert!(release_body(&secret.metadata, false)["metadata"].get("labels").is_none());
     }
 
     #[test]

@@ -53,6 +53,13 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
         let mut state = (stage.state)();
+        let known = stage.plan(&state);
+        if !known.reads.is_empty() {
+            // Reading may take its time: what takes access away does not wait for it.
+            let urgent = known.at_once();
+            let outcomes = stage.applier(&state).run(&urgent).await;
+            done.extend(urgent.steps.into_iter().zip(outcomes));
+        }
         let (mut next, faults) = stage.look(&state).await;
         unread.extend(faults);
         if !next.lookups.is_empty() {
@@ -63,15 +70,7 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
         if next.steps.is_empty() || (stage.gate)() != Gate::Open {
             return Settled { done, left: next, unread };
         }
-        let applier = Applier {
-            tenant: &stage.wanted.tenant,
-            accounts: stage.accounts,
-            cluster: stage.cluster,
-            state: &state,
-            proof: stage.proof,
-            gate: stage.gate,
-        };
-        let outcomes = applier.run(&next).await;
+        let outcomes = stage.applier(&state).run(&next).await;
         let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
         done.extend(next.steps.into_iter().zip(outcomes));
         if !complete {
@@ -82,7 +81,18 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     Settled { done, left, unread }
 }
 
-impl<C, K: Cluster> Stage<'_, C, K> {
+impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
+    fn applier<'s>(&'s self, state: &'s ClusterState) -> Applier<'s, C, K> {
+        Applier {
+            tenant: &self.wanted.tenant,
+            accounts: self.accounts,
+            cluster: self.cluster,
+            state,
+            proof: self.proof,
+            gate: self.gate,
+        }
+    }
+
     async fn look_at_workloads(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
         let mut faults = Vec::new();
         let mut seen = BTreeSet::new();

@@ -159,6 +159,8 @@ pub struct SecretSeen {
     pub key_id: Option<String>,
     /// When the cloud made that key.
     pub key_created: Option<Timestamp>,
+    /// The id of the key that it held before, where a rotation wrote it.
+    pub replaces: Option<String>,
     /// What it says of the console login whose password it holds; none where it holds a key.
     pub login: Option<LoginNote>,
 }
@@ -215,6 +217,15 @@ pub enum ClusterAction {
         secret: SecretTarget,
         /// The UID that it must have.
         uid: String,
+    },
+    /// Takes the TenantUser's ownership off a Secret of ours, so that it stays when its owner goes.
+    ReleaseSecret {
+        /// Which.
+        secret: SecretTarget,
+        /// The UID that it must have.
+        uid: String,
+        /// Whether our labels and annotations come off too: from then on it is nobody's.
+        unmark: bool,
     },
     /// Notes on a console login's Secret whether its password is in force.
     NoteLogin {

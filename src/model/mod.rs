@@ -6,6 +6,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod rules;
 mod sweep;
 mod wanted;
 
@@ -18,8 +19,9 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{
-    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
-    WantedUser,
+    Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
+    WantedPolicy, WantedUser,
 };

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
 use super::{Action, KeyInUse, Rank, restarts, secrets};
-use crate::model::{AccessKey, CloudAction, KeyWish, Read, SecretSeen, User, WantedUser};
+use crate::model::{AccessKey, Class, CloudAction, KeyWish, Read, SecretSeen, User, WantedUser};
 use crate::names::ManifestRef;
 
 /// IAM allows two access keys a user, active or not (IAM user guide, quotas).
@@ -65,7 +65,7 @@ fn keep_one(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef,
             }
             if !account.draft.is_paused(owner) {
                 restarts::plan(account, owner, wish, secret, &held.id);
-                retire(account, user, owner, wish, held, &others);
+                retire(account, user, owner, wish, (secret, held), &others);
                 if others.is_empty() {
                     rotate(account, user, owner, wish, held);
                 }
@@ -101,7 +101,19 @@ fn issue(
     let now = account.draft.now;
     let mut first: Vec<usize> = Vec::new();
     let mut left: Vec<&AccessKey> = Vec::new();
-    for key in others {
+    let reported = account.reports_extras();
+    if reported {
+        // Nothing tells a key that a crash left from one that somebody just made: both stay.
+        tell(account, user, owner, others.iter().map(|key| key.id.clone()));
+        if others.len() >= KEYS_MAX {
+            let message = format!(
+                "no key was made: {} has {KEYS_MAX} access keys that no manifest asks for, and IAM allows no more. Delete one of them.",
+                user.name
+            );
+            return account.refuse(owner, Class::QuotaExceeded, message);
+        }
+    }
+    for key in others.iter().filter(|_| !reported) {
         if is_young(key, now) {
             first.extend(delete(account, user, owner, &key.id, &[]));
         } else {
@@ -158,10 +170,14 @@ fn retire(
     user: &User,
     owner: &ManifestRef,
     wish: &KeyWish,
-    held: &AccessKey,
+    (secret, held): (&SecretSeen, &AccessKey),
     others: &[&AccessKey],
 ) {
     let now = account.draft.now;
+    let replaced = |key: &AccessKey| secret.replaces.as_ref() == Some(&key.id);
+    let (theirs, others): (Vec<&AccessKey>, Vec<&AccessKey>) =
+        others.iter().partition(|key| account.reports_extras() && !replaced(key));
+    tell(account, user, owner, theirs.into_iter().map(|key| key.id.clone()));
     for key in others {
         // No rotation leaves an older key in the Secret: this one was left by a crash, or made by hand.
         let unasked = key.created >= held.created;
@@ -230,8 +246,20 @@ fn later(at: Timestamp, seconds: i64) -> Timestamp {
 }
 
 fn remove_all(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef) {
-    for id in known_ids(account, user, owner) {
+    let ours: BTreeSet<String> = secrets::of(account, owner).filter_map(|(_, secret)| secret.key_id.clone()).collect();
+    let known = known_ids(account, user, owner);
+    let (ours, theirs): (Vec<String>, Vec<String>) =
+        known.into_iter().partition(|id| !account.reports_extras() || ours.contains(id));
+    for id in ours {
         delete(account, user, owner, &id, &[]);
+    }
+    tell(account, user, owner, theirs.into_iter());
+}
+
+/// Keys that are in no Secret of ours and that the account's `extras: Report` leaves alone.
+fn tell(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef, ids: impl Iterator<Item = String>) {
+    for id in ids {
+        account.take_away(owner, CloudAction::DeleteKey { user: user.name.clone(), id }, true);
     }
 }
 

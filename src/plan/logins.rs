@@ -5,7 +5,7 @@
 
 use super::account::Account;
 use super::{Action, Rank, secrets};
-use crate::model::{CloudAction, ClusterAction, Login, LoginWish, Read, User, WantedUser};
+use crate::model::{CloudAction, ClusterAction, Login, LoginWish, Read, SecretSeen, User, WantedUser};
 use crate::names::ManifestRef;
 
 pub(super) fn plan(account: &mut Account<'_, '_, '_>, user: &User, wanted: &WantedUser) {
@@ -16,7 +16,8 @@ pub(super) fn plan(account: &mut Account<'_, '_, '_>, user: &User, wanted: &Want
         None if account.draft.is_paused(owner) => {}
         None => {
             if may_be_there(account, user, owner) {
-                delete(account, user, owner);
+                let theirs = !told_of(account, owner);
+                account.take_away(owner, CloudAction::DeleteLogin(user.name.clone()), theirs);
             }
         }
     }
@@ -24,8 +25,12 @@ pub(super) fn plan(account: &mut Account<'_, '_, '_>, user: &User, wanted: &Want
 
 /// Whether a login is there, as far as is known without a call: read, or told of by a Secret of ours.
 pub(super) fn may_be_there(account: &Account<'_, '_, '_>, user: &User, owner: &ManifestRef) -> bool {
-    let told = || secrets::of(account, owner).any(|(_, secret)| secret.login.is_some());
-    user.login.map_or_else(told, |login| login == Login::On)
+    user.login.map_or_else(|| told_of(account, owner), |login| login == Login::On)
+}
+
+/// Whether a Secret of ours tells of a login; one that none tells of was made by hand.
+fn told_of(account: &Account<'_, '_, '_>, owner: &ManifestRef) -> bool {
+    secrets::of(account, owner).any(|(_, secret)| secret.login.is_some())
 }
 
 fn keep(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef, wish: &LoginWish) {
@@ -33,7 +38,9 @@ fn keep(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef, wis
         return;
     }
     let cluster = account.cluster;
-    let secret = cluster.secrets.get(&wish.secret).filter(|secret| secret.owner_uid == wish.owner_uid);
+    // One without an owner was let go while the account was only observed, and holds the password all the same.
+    let owned = |secret: &&SecretSeen| secret.owner_uid == wish.owner_uid || secret.owner_uid.is_empty();
+    let secret = cluster.secrets.get(&wish.secret).filter(owned);
     let note = secret.and_then(|secret| secret.login.as_ref());
     let asked = wish.reset.is_some() && note.and_then(|note| note.reset.as_ref()) != wish.reset.as_ref();
     match (note, user.login) {

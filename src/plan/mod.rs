@@ -3,12 +3,16 @@
 
 mod account;
 mod cluster;
+mod conduct;
 mod keys;
 mod logins;
 mod order;
+mod orphans;
+mod release;
 mod removal;
 mod render;
 mod restarts;
+mod rules;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +21,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, LoginWish, ObjRef, ObjectId, Read, Refusal,
-    Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, LoginWish, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+use crate::policy::Effect;
 
+pub use conduct::{Why, Withheld};
+pub use orphans::Orphan;
 pub use render::{Summary, render};
+pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,17 +118,6 @@ pub enum Outcome {
     Skipped,
 }
 
-/// An object with our marks that no manifest wants and whose manifest is gone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Orphan {
-    /// In which account.
-    pub account: AccountName,
-    /// Which object.
-    pub object: ObjectId,
-    /// The owner that its mark names.
-    pub owner: String,
-}
-
 /// A key that was replaced and is still used: it stays until it is not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct KeyInUse {
@@ -159,6 +155,8 @@ pub struct Plan {
     pub lookups: BTreeSet<Lookup>,
     /// What is not done, and why.
     pub refusals: Vec<Refusal>,
+    /// What differs and is not put right, because the account, its conduct or a pause says so.
+    pub withheld: Vec<Withheld>,
     /// What no manifest wants.
     pub orphans: Vec<Orphan>,
     /// Replaced keys that are still used.
@@ -185,6 +183,7 @@ struct Draft<'a> {
     reads: BTreeMap<AccountName, BTreeSet<Read>>,
     lookups: BTreeSet<Lookup>,
     refusals: Vec<Refusal>,
+    withheld: Vec<Withheld>,
     orphans: Vec<Orphan>,
     in_use: BTreeSet<KeyInUse>,
     due: Option<Timestamp>,
@@ -205,11 +204,13 @@ impl Draft<'_> {
         action: Action,
         detail: Vec<String>,
     ) -> Option<usize> {
-        if self.is_paused(subject) && !takes_access_away(&action) {
+        let needs = needs.iter().copied().collect();
+        let step = Step { subject: subject.clone(), action, rank, needs, detail };
+        if self.is_paused(subject) && !takes_access_away(&step.action) {
+            self.withheld.push(Withheld::of(&step, step.action.account(), Why::Paused));
             return None;
         }
-        let needs = needs.iter().copied().collect();
-        self.steps.push(Step { subject: subject.clone(), action, rank, needs, detail });
+        self.steps.push(step);
         Some(self.steps.len() - 1)
     }
 
@@ -228,15 +229,26 @@ impl Draft<'_> {
     }
 }
 
+impl Plan {
+    /// The part that takes access away and waits for nothing: it goes before anything is read.
+    #[must_use]
+    pub fn at_once(&self) -> Self {
+        let mut part = Self { reads: BTreeMap::new(), ..self.clone() };
+        part.steps.retain(|step| step.needs.is_empty() && takes_access_away(&step.action));
+        part
+    }
+}
+
 /// Suspension and expiry go on while everything else is paused.
 fn takes_access_away(action: &Action) -> bool {
     match action {
-        Action::Cloud { action, .. } => matches!(
-            action,
-            CloudAction::PutInline { .. }
-                | CloudAction::SetKeyActive { active: false, .. }
-                | CloudAction::DeleteLogin(_)
-        ),
+        Action::Cloud { action, .. } => match action {
+            // A role for a time is an inline policy too.
+            CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
+            CloudAction::SetKeyActive { active, .. } => !active,
+            CloudAction::DeleteLogin(_) => true,
+            _ => false,
+        },
         Action::Cluster(action) => matches!(action, ClusterAction::NoteLogin { in_force: false, .. }),
         Action::IssueKey { .. } | Action::IssueLogin { .. } => false,
     }
@@ -252,22 +264,32 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         reads: BTreeMap::new(),
         lookups: BTreeSet::new(),
         refusals: wanted.refusals.clone(),
+        withheld: Vec::new(),
         orphans: Vec::new(),
         in_use: BTreeSet::new(),
         due: None,
     };
     for (account, inventory) in &observed.accounts {
+        let first = draft.steps.len();
         account::plan(&mut draft, account, inventory, observed.cluster);
+        if wanted.observes(account) {
+            draft.hold_back(account, first);
+        }
     }
+    release::secrets_of_lost_accounts(&mut draft, observed);
     cluster::plan(&mut draft, observed);
     draft.refusals.sort();
     draft.refusals.dedup();
+    draft.withheld.extend(conduct::given_up(wanted));
+    draft.withheld.sort();
+    draft.withheld.dedup();
     Plan {
         tenant: wanted.tenant.clone(),
         steps: order::sorted(&wanted.tenant, draft.steps),
         reads: draft.reads,
         lookups: draft.lookups,
         refusals: draft.refusals,
+        withheld: draft.withheld,
         orphans: draft.orphans,
         in_use: draft.in_use,
         due: draft.due,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Action;
 use super::account::Account;
-use super::{Action, Rank};
-use crate::model::{Class, CloudAction, ClusterAction, SecretSeen, SecretTarget, WantedAccount};
+use crate::model::{Class, CloudAction, Life, SecretSeen, SecretTarget, WantedAccount};
 use crate::names::{ManifestKind, ManifestRef};
 
 /// The Secrets of a TenantUser for this account.
@@ -36,7 +36,6 @@ pub(super) fn remove_unwanted(account: &mut Account<'_, '_, '_>, target: &Wanted
     let users = || target.users.values().flatten();
     let mut wishes: BTreeSet<&SecretTarget> = users().filter_map(|user| Some(&user.key.as_ref()?.secret)).collect();
     wishes.extend(users().filter_map(|user| Some(&user.login.as_ref()?.secret)));
-    let tenant = account.draft.wanted.tenant_ref();
     let unwanted: Vec<_> = account
         .cluster
         .secrets
@@ -50,7 +49,11 @@ pub(super) fn remove_unwanted(account: &mut Account<'_, '_, '_>, target: &Wanted
         if life.is_some_and(|life| life.held && !life.deleting) {
             continue;
         }
-        let subject = if life.is_some() { user } else { tenant.clone() };
+        // Let go while the account was only observed: its user is an orphan, and this is the only copy of its key.
+        if life.is_none() && seen.owner_uid.is_empty() && account.draft.wanted.life != Life::Deleting {
+            continue;
+        }
+        let subject = account.draft.subject_of_secret(&secret, &seen);
         // The Secret tells of the key or the login: it goes last, so that a crash between the two forgets nothing.
         let credentials: Vec<usize> = account
             .draft
@@ -60,9 +63,7 @@ pub(super) fn remove_unwanted(account: &mut Account<'_, '_, '_>, target: &Wanted
             .filter(|(_, step)| step.subject == subject && is_end_of_credential(&step.action))
             .map(|(index, _)| index)
             .collect();
-        let uid = seen.uid;
-        let action = Action::Cluster(ClusterAction::DeleteSecret { secret, uid });
-        account.draft.step_after(&credentials, &subject, Rank::Revoke, action, Vec::new());
+        account.draft.end_of_secret(&credentials, account.name, &subject, &secret, &seen);
     }
 }
 

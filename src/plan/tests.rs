@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, Password, SecretSeen, User, covers};
+use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, covers};
 use crate::names::{ClusterId, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
@@ -37,7 +37,12 @@ impl World {
     }
 
     pub(super) fn plan(&self, manifests: &Manifests) -> Plan {
-        let wanted = compile(&TenantName::new(TENANT), manifests, &Context { now: self.now, ..context() });
+        self.plan_in(manifests, &context(&[]))
+    }
+
+    fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
+        let context = Context { now: self.now, ..context.clone() };
+        let wanted = compile(&TenantName::new(TENANT), manifests, &context);
         let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
         plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: self.now })
     }
@@ -56,10 +61,9 @@ impl World {
                 }
                 Action::IssueKey { user, wish, .. } => {
                     self.keys_made += 1;
-                    let id = match self.keys_made {
-                        1 => format!("AKIA{}", user.as_str().to_ascii_uppercase()),
-                        number => format!("AKIA{number}"),
-                    };
+                    let has_one = self.cluster.secrets.contains_key(&wish.secret);
+                    let name = user.as_str().to_ascii_uppercase();
+                    let id = if has_one { format!("AKIA{}", self.keys_made) } else { format!("AKIA{name}") };
                     let secret = "hush".to_owned().into();
                     let key = NewKey { id: id.clone(), secret, created: self.now };
                     self.inventory.record(&CloudAction::CreateKey(user.clone()), &Effect::Key(key), Instant::now());
@@ -117,13 +121,23 @@ impl World {
                 let seen = self.cluster.workloads.get_mut(workload).and_then(Option::as_mut).unwrap();
                 seen.keys.insert(annotation.clone(), key.clone());
             }
+            ClusterAction::ReleaseSecret { secret, unmark, .. } => {
+                if *unmark {
+                    self.cluster.secrets.remove(secret);
+                } else if let Some(seen) = self.cluster.secrets.get_mut(secret) {
+                    seen.owner_uid.clear();
+                }
+            }
             ClusterAction::DeleteManifest(_) => {}
         }
     }
 }
 
-fn context() -> Context {
-    let spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+/// The account `aws`, with what a CloudAccount among the documents says beside.
+fn context(documents: &[Value]) -> Context {
+    let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+    let said = documents.iter().find(|it| it["kind"] == "CloudAccount").and_then(|it| it["spec"].as_object());
+    spec.as_object_mut().unwrap().extend(said.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
     let metadata = json!({"name": "aws", "uid": "uid-aws"});
     let manifest: CloudAccount = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
     let facts = AccountFacts {
@@ -131,6 +145,7 @@ fn context() -> Context {
         id: Some(ACCOUNT.to_owned()),
         partition: "aws".to_owned(),
         trouble: None,
+        unreadable: false,
     };
     Context {
         cluster: ClusterId::new("c1"),
@@ -178,7 +193,8 @@ fn the_cases_give_their_plans() {
             let first = world.plan(&manifests(&read(&case.join("before.yaml"))));
             world.carry_out(&first);
         }
-        let next = world.plan(&manifests(&read(&case.join("after.yaml"))));
+        let after = read(&case.join("after.yaml"));
+        let next = world.plan_in(&manifests(&after), &context(&after));
         let about = BTreeMap::from([(AccountName::new("aws"), format!("{ACCOUNT}, eu-west-1"))]);
         let text = render(&[next], &about, 5.0);
         let file = case.join("plan.txt");

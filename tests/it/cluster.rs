@@ -87,6 +87,7 @@ fn content(namespace: &str, tenant: &str, key: &str) -> SecretContent {
             half: SecretString::from("half"),
             created: Timestamp::UNIX_EPOCH,
             region: "eu-west-1".to_owned(),
+            replaces: None,
         },
     }
 }

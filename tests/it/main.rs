@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod account_rules;
 mod accounts;
 mod admission;
 mod admission_policies;
@@ -14,15 +15,19 @@ mod cluster;
 mod conditions;
 mod console;
 mod crashes;
+mod credentials;
 mod docs;
 mod drift;
 mod examples;
+mod least_privilege;
 mod namespaces;
 mod nothing_lost;
+mod policies;
 mod printed;
 mod rights;
 mod rotation;
 mod secrecy;
+mod standing_still;
 mod support;
 mod teardown;
 mod tenant;

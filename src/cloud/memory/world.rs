@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, Policy, Quota, User};
+use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -26,12 +26,14 @@ pub(crate) struct World {
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
     pub(crate) user_limit: i64,
+    /// The account's rules for passwords.
+    pub(crate) passwords: Option<PasswordRules>,
     /// Secret halves by key id.
     pub(crate) secrets: BTreeMap<String, String>,
     /// When keys were last used, by id.
     pub(crate) used: BTreeMap<String, Timestamp>,
     /// Console passwords by user.
-    pub(crate) passwords: BTreeMap<CloudName, String>,
+    pub(crate) logins: BTreeMap<CloudName, String>,
     /// The fewest characters that a password may have.
     pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
@@ -52,9 +54,10 @@ impl World {
             policies: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
+            passwords: None,
             secrets: BTreeMap::new(),
             used: BTreeMap::new(),
-            passwords: BTreeMap::new(),
+            logins: BTreeMap::new(),
             password_length: 8,
             trespasses: Vec::new(),
             keys_made: 0,
@@ -80,7 +83,7 @@ impl World {
     }
 
     pub(super) fn login(&self, user: &CloudName) -> Login {
-        if self.passwords.contains_key(user) { Login::On } else { Login::Off }
+        if self.logins.contains_key(user) { Login::On } else { Login::Off }
     }
 
     /// As the bulk call shows it: without keys and without the tags of policies.

@@ -65,6 +65,11 @@ fn person() -> impl Strategy<Value = Person> {
     })
 }
 
+/// A user with so many roles, and a key where it is said.
+fn plain(roles: BTreeSet<usize>, key: bool) -> Person {
+    Person { roles, key, restart: false, console: false, reset: None, suspended: false }
+}
+
 fn shape() -> impl Strategy<Value = Shape> {
     let roles = prop::collection::vec((any::<bool>(), 0..3u8), 0..3);
     (roles, prop::collection::vec(person(), 0..3)).prop_map(|(roles, users)| Shape { roles, users })
@@ -102,6 +107,13 @@ fn manifests(shape: &Shape) -> Manifests {
         user
     });
     Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks: Vec::new() }
+}
+
+/// The same manifests, in a Tenant that retains what is deleted.
+fn retaining(mut manifests: Manifests) -> Manifests {
+    let spec = json!({"accounts": [{"name": "aws"}], "deletionPolicy": "Retain"});
+    manifests.tenant = Some(object("Tenant", None, "acme", spec));
+    manifests
 }
 
 /// The same manifests, all being deleted.
@@ -143,6 +155,8 @@ fn edited(before: &Manifests, after: Manifests) -> Manifests {
 
 /// A cloud, a cluster, and an operator that can die.
 struct Simulation {
+    /// More of the CloudAccount's `spec`.
+    conduct: Value,
     cloud: MemoryCloud,
     cluster: MemoryCluster,
     inventory: Arc<Mutex<Inventory>>,
@@ -154,6 +168,7 @@ impl Simulation {
         let cluster = MemoryCluster::default();
         (0..3).for_each(|user| cluster.put_workload(&workload(user)));
         Self {
+            conduct: json!({}),
             cloud: MemoryCloud::new(id.clone(), ACCOUNT),
             cluster,
             inventory: Arc::new(Mutex::new(Inventory::new(id, ACCOUNT, "aws"))),
@@ -161,9 +176,16 @@ impl Simulation {
     }
 
     fn context(&self) -> Context {
-        let spec = json!({"aws": {"region": "eu-west-1"}});
+        let mut spec = json!({"aws": {"region": "eu-west-1"}});
+        spec.as_object_mut().unwrap().extend(self.conduct.as_object().unwrap().clone());
         let manifest: Arc<CloudAccount> = object("CloudAccount", None, "aws", spec);
-        let facts = AccountFacts { manifest, id: Some(ACCOUNT.to_owned()), partition: "aws".to_owned(), trouble: None };
+        let facts = AccountFacts {
+            manifest,
+            id: Some(ACCOUNT.to_owned()),
+            partition: "aws".to_owned(),
+            trouble: None,
+            unreadable: false,
+        };
         Context {
             cluster: ClusterId::new("c1"),
             accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
@@ -256,7 +278,7 @@ impl Simulation {
                 let told = self.cluster.annotations(&workload(index));
                 assert_eq!(told.into_values().collect::<Vec<_>>(), [id], "its reader has the key");
             }
-            let on = self.cloud.with(|world| world.passwords.get(&name).cloned());
+            let on = self.cloud.with(|world| world.logins.get(&name).cloned());
             assert_eq!(on.is_some(), person.console && !person.suspended, "the login of {name}");
             if !person.console {
                 assert!(!state.secrets.contains_key(&at("-console")));
@@ -409,3 +431,5 @@ fn what_people_change_by_hand_is_put_right() {
         });
     });
 }
+
+mod modes;

@@ -8,9 +8,11 @@ POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
+POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
+GET  /ext/grants       by access key: the statements and actions that alone allowed a call
 GET  /ext/requests     the calls in order: service, action, parameters without secrets and documents, key, agent, status
 """
 
@@ -27,7 +29,7 @@ from moto.core.responses import BaseResponse
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading, users
+from . import enforcement, quotas, reading, sessions, users
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -114,8 +116,10 @@ def reset_calls():
 
 def reset():
     reset_calls()
+    enforcement.GRANTS.clear()
     FAULTS.clear()
     quotas.OVERRIDES.clear()
+    sessions.LENGTH["seconds"] = None
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
     reading.PAGE["most"] = LARGEST_PAGE
 
@@ -136,10 +140,14 @@ def switch(path, body):
             enforcement.CLOCK["ahead"] = value["ahead"]
         elif path == "/ext/sign-in":
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
+        elif path == "/ext/session":
+            sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":
             reset_calls()
         elif path == "/ext/reset":
             reset()
+        elif path == "/ext/grants":
+            return {key: sorted(grants) for key, grants in enforcement.GRANTS.items()}
         elif path == "/ext/requests":
             return list(REQUESTS)
         elif path == "/ext/faults":

@@ -184,34 +184,36 @@ def signs_in(backend, user_name, password):
 # ---------------------------------------------------------------------------------------------- credentials of services
 
 
-@wrap(User, "__init__")
-def _(old, self, *args, **kwargs):
-    old(self, *args, **kwargs)
-    self.service_credentials = {}
+@property
+def service_credentials(self):
+    return self.__dict__.setdefault("_service_credentials", {})
+
+
+User.service_credentials = service_credentials
 
 
 @add(IamResponse)
 def create_service_specific_credential(self):
     user = self.backend.get_user(self._get_param("UserName"))
-    service = self._get_param("ServiceName")
-    credential = {
+    made = {
         "CreateDate": utcnow(),
-        "ServiceName": service,
-        "ServiceUserName": f"{user.name}-at-{self.current_account}",
-        "ServicePassword": models.random_alphanumeric(40),
-        "ServiceSpecificCredentialId": "ACCA" + models.random_resource_id(17).upper(),
+        "ServiceName": self._get_param("ServiceName"),
+        "ServiceUserName": f"{user.name}-at-{self.backend.account_id}",
+        "ServicePassword": models.random_resource_id(40),
+        "ServiceSpecificCredentialId": "ACCA" + models.random_resource_id(16).upper(),
         "UserName": user.name,
         "Status": "Active",
     }
-    user.service_credentials[credential["ServiceSpecificCredentialId"]] = credential
-    return ActionResult({"ServiceSpecificCredential": credential})
+    user.service_credentials[made["ServiceSpecificCredentialId"]] = made
+    return ActionResult({"ServiceSpecificCredential": made})
 
 
 @add(IamResponse)
 def delete_service_specific_credential(self):
     user = self.backend.get_user(self._get_param("UserName"))
-    if user.service_credentials.pop(self._get_param("ServiceSpecificCredentialId"), None) is None:
-        raise NoSuchEntity("No such credential exists")
+    name = self._get_param("ServiceSpecificCredentialId")
+    if user.service_credentials.pop(name, None) is None:
+        raise NoSuchEntity(f"The service specific credential with id {name} cannot be found.")
     return EmptyResult()
 
 
