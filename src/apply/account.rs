@@ -32,7 +32,7 @@ impl<C: Cloud> Account<C> {
         match self.cloud.execute(action, &self.inventory).await {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
-                if matches!(fault.class, Class::Transient | Class::Invalid) {
+                if matches!(fault.class, Class::Transient | Class::Invalid | Class::NotOwned) {
                     self.look_again(&object).await;
                 }
                 return Err(fault);
