@@ -19,6 +19,11 @@ impl Account<'_, '_, '_> {
             if mark.cluster != self.inventory.cluster || (self.claimed.contains(&object) && !self.is_leaving(&object)) {
                 continue;
             }
+            // A description says whose a policy was made for; whether it still is, its tags say.
+            if wanted.life == Life::Absent && self.is_unread(&object) {
+                self.draft.read(self.name, Read::Tags(object.name));
+                continue;
+            }
             let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
             let tenant = wanted.tenant_ref();
             match (owner, wanted.life) {
@@ -39,7 +44,6 @@ impl Account<'_, '_, '_> {
                         self.let_go(&object, &manifest);
                     }
                 }
-                // A description says whose a policy was made for; whether it still is, its tags say.
                 _ if self.is_unread(&object) => self.draft.read(self.name, Read::Tags(object.name)),
                 _ => self.orphan(object, mark.owner),
             }

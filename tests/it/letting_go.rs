@@ -195,11 +195,14 @@ async fn a_closed_account_is_given_up_when_its_tenant_says_so() {
     world.gone(secrets, "bob-aws").await;
     ready(world, &users, "bob").await;
     delete(world, &tenants(world), "cl").await;
-    delete(world, &users, "bob").await;
 
-    // Its CloudAccount cannot be read either; it says itself that it is closed.
+    // Where the Tenant is gone, the CloudAccount says itself that it is closed.
+    users.delete("bob", &DeleteParams::default()).await.unwrap();
+    says(world, &users, "bob", "False", "DeletionBlocked").await;
     accounts.delete("aws", &DeleteParams::default()).await.unwrap();
+    says(world, &accounts, "aws", "False", "DeletionBlocked").await;
     annotate(&accounts, "aws", "tenantry.dev/abandon", "aws").await;
+    world.gone(users, "bob").await;
     world.gone(accounts, "aws").await;
     assert!(exists(world, "cl.alice").await, "nobody could remove it");
 }

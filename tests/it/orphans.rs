@@ -22,7 +22,7 @@ fn tenants(world: &World) -> Api<Tenant> {
 
 #[tokio::test]
 async fn orphans_are_told_and_those_whose_manifest_comes_back_are_taken_in() {
-    let world = &own(launch(), "  driftCheckInterval: 1s").await;
+    let world = &own(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1s").await;
     let defs = definitions("or");
     world.apply(&namespace(&defs)).await;
     world.apply(&tenant("or", "")).await;
