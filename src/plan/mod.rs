@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, LoginWish, ObjRef, Read, Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Effect;
@@ -216,7 +216,9 @@ impl Draft<'_> {
 
     /// Whether nothing is made or changed for the manifest.
     fn is_paused(&self, subject: &ManifestRef) -> bool {
-        self.wanted.manifests.get(subject).is_some_and(|life| life.paused && !life.deleting)
+        let life = self.wanted.manifests.get(subject);
+        let goes = self.wanted.life == Life::Deleting || life.is_some_and(|life| life.deleting);
+        life.is_some_and(|life| life.paused) && !goes
     }
 
     /// The plan will be another one from that moment on.
