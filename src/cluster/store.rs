@@ -237,6 +237,10 @@ impl Store {
         self.lock().tenant_names()
     }
 
+    pub(super) fn is_being_suspended(&self, tenant: &TenantName) -> bool {
+        self.lock().is_being_suspended(tenant)
+    }
+
     pub(super) fn account(&self, name: &AccountName) -> Option<Arc<CloudAccount>> {
         self.lock().accounts.get(&Key::new(None, name.as_str())).map(|(_, account)| account.clone())
     }

@@ -154,6 +154,12 @@ impl World {
         self.store.account(name)
     }
 
+    /// Whether the tenant, or a user of it, was suspended and no pass has seen that yet: such a pass cannot wait.
+    #[must_use]
+    pub fn is_being_suspended(&self, tenant: &TenantName) -> bool {
+        self.store.is_being_suspended(tenant)
+    }
+
     /// The tenants whose manifests name a CloudAccount.
     #[must_use]
     pub fn tenants_of_account(&self, name: &AccountName) -> BTreeSet<TenantName> {

@@ -249,6 +249,22 @@ impl CloudAction {
         }
     }
 
+    /// Whether the act only takes something away, so that it is done as well where there is nothing.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::RemoveMember { .. }
+                | Self::Detach { .. }
+                | Self::DeleteInline { .. }
+                | Self::SetKeyActive { active: false, .. }
+                | Self::DeleteKey { .. }
+        )
+    }
+
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::model::{CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, Read, Refusal, Wanted};
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+use crate::policy::Effect;
 
 pub use conduct::{Why, Withheld};
 pub use orphans::Orphan;
@@ -152,10 +153,25 @@ impl Draft<'_> {
     }
 }
 
+impl Plan {
+    /// The part that takes access away and waits for nothing: it goes before anything is read.
+    #[must_use]
+    pub fn at_once(&self) -> Self {
+        let mut part = Self { reads: BTreeMap::new(), ..self.clone() };
+        part.steps.retain(|step| step.needs.is_empty() && takes_access_away(&step.action));
+        part
+    }
+}
+
 /// Suspension and expiry go on while everything else is paused.
 fn takes_access_away(action: &Action) -> bool {
     let Action::Cloud { action, .. } = action else { return false };
-    matches!(action, CloudAction::PutInline { .. } | CloudAction::SetKeyActive { active: false, .. })
+    match action {
+        // A role for a time is an inline policy too.
+        CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
+        CloudAction::SetKeyActive { active, .. } => !active,
+        _ => false,
+    }
 }
 
 /// Compares what should be with what is.

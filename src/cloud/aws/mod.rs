@@ -3,6 +3,7 @@
 mod act;
 mod catalogue;
 mod connect;
+mod denied;
 mod drain;
 mod groups;
 mod keys;
@@ -23,7 +24,8 @@ use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
-    CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
@@ -82,6 +84,33 @@ impl Cloud for Aws {
     }
 
     async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        match self.carry_out(action, inventory).await {
+            Err(fault) if fault.class == Class::AccessDenied => self.denied_or_gone(action, inventory, fault).await,
+            done => done,
+        }
+    }
+
+    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
+        let act = self.act("the account", Priority::Normal);
+        let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
+        Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
+        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
+    }
+}
+
+impl Aws {
+    async fn carry_out(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
             CloudAction::CreateGroup(group) => groups::create(&act, group, inventory).await,
@@ -115,22 +144,38 @@ impl Cloud for Aws {
         }
     }
 
-    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
-        let act = self.act("the account", Priority::Normal);
-        let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
-        Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
-    }
-
-    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
-        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
-    }
-
-    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
-        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
-    }
-
-    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
-        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
+    /// IAM looks at rights before it looks for the object. Of one that is not there it knows no path, so rights that are
+    /// for paths do not cover it, and what somebody else removed looks like a denied action.
+    async fn denied_or_gone(
+        &self,
+        action: &CloudAction,
+        inventory: &Mutex<Inventory>,
+        denied: Fault,
+    ) -> Result<Effect, Fault> {
+        let mut objects = vec![action.object()];
+        match action {
+            CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_) | CloudAction::CreateUser(_) => {
+                return Err(denied);
+            }
+            CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {
+                objects.push(ObjectId::group(group));
+            }
+            _ => {}
+        }
+        for object in objects {
+            let act = self.act_on(&object, Priority::of(action));
+            if let Ok(Finding::Absent) = read::mark(&act, &object, inventory).await {
+                if action.takes_away() {
+                    return Ok(Effect::Done);
+                }
+                return Err(Fault {
+                    class: Class::Transient,
+                    message: format!("{object} is not there any more"),
+                    ..denied
+                });
+            }
+        }
+        Err(denied)
     }
 }
 

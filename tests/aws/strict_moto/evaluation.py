@@ -34,6 +34,16 @@ def applies(statement, action, resource, context, principals=None):
         return False
 
 
+def granting(documents, action, resource, context):
+    """The statements that allow it, by their Sid."""
+    statements = (statement for document in documents for statement in as_list(document["Statement"]))
+    return [
+        statement.get("Sid", "")
+        for statement in statements
+        if statement["Effect"] == "Allow" and applies(statement, action, resource, context)
+    ]
+
+
 def decide(documents, action, resource, context, principals=None):
     """``ALLOW``, ``DENY``, or None when no statement applies. One Deny outweighs every Allow."""
     allowed = None

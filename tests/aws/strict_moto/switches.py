@@ -11,6 +11,7 @@ POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
+GET  /ext/grants       by access key: the statements and actions that alone allowed a call
 GET  /ext/requests     the calls in order: service, action, parameters without secrets and documents, key, agent, status
 """
 
@@ -112,6 +113,7 @@ def reset_calls():
 
 def reset():
     reset_calls()
+    enforcement.GRANTS.clear()
     FAULTS.clear()
     quotas.OVERRIDES.clear()
     sessions.LENGTH["seconds"] = None
@@ -139,6 +141,8 @@ def switch(path, body):
             reset_calls()
         elif path == "/ext/reset":
             reset()
+        elif path == "/ext/grants":
+            return {key: sorted(grants) for key, grants in enforcement.GRANTS.items()}
         elif path == "/ext/requests":
             return list(REQUESTS)
         elif path == "/ext/faults":
