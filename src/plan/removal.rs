@@ -40,7 +40,7 @@ impl Account<'_, '_, '_> {
                 }
                 (owner, Life::Deleting) => {
                     let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
-                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
+                    if self.inventory.is_on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
                         self.let_go(&object, &manifest);
                     }
                 }
@@ -63,16 +63,7 @@ impl Account<'_, '_, '_> {
 
     /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
     fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
-        life.adopt || self.on_our_path(object)
-    }
-
-    pub(super) fn on_our_path(&self, object: &ObjectId) -> bool {
-        let path = match object.kind {
-            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
-            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
-            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
-        };
-        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
+        life.adopt || self.inventory.is_on_our_path(object)
     }
 
     pub(super) fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
