@@ -165,6 +165,11 @@ impl Story {
         assert!(devices.virtual_mfa_devices().is_empty());
         assert!(iam.get_user().user_name("guest").send().await.is_ok(), "strangers stay");
         delete(&self.world, &self.tenants, "lp").await;
+        // A group that is retained is moved.
+        self.world.apply(&namespace(&definitions("lr"))).await;
+        self.world.apply(&tenant("lr", "  deletionPolicy: Retain")).await;
+        ready(&self.world, &self.tenants, "lr").await;
+        delete(&self.world, &self.tenants, "lr").await;
     }
 
     /// Takes one action out, and shows what is said; then gives it back.
