@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Action, Plan, Step, account::last_part};
+use super::{Action, Plan, Step, Why, account::last_part};
 use crate::model::{CloudAction, ClusterAction, ObjectId};
 use crate::names::{AccountName, CloudName};
 
@@ -18,6 +18,8 @@ pub struct Summary {
     pub delete: usize,
     /// Not done.
     pub refused: usize,
+    /// What differs and is left as it is.
+    pub withheld: usize,
     /// Cloud calls that it takes.
     pub calls: usize,
 }
@@ -29,6 +31,7 @@ impl Summary {
         let mut sum = Self::default();
         for plan in plans {
             sum.refused += plan.refusals.len();
+            sum.withheld += plan.withheld.len();
             for step in &plan.steps {
                 match line(step).0 {
                     '+' => sum.add += 1,
@@ -76,6 +79,9 @@ pub fn render(plans: &[Plan], about: &BTreeMap<AccountName, String>, writes_per_
     if sum.refused > 0 {
         let _ = write!(text, ", {} refused", sum.refused);
     }
+    if sum.withheld > 0 {
+        let _ = write!(text, ", {} only told", sum.withheld);
+    }
     text.push('.');
     if sum.calls > 0 {
         let calls = f64::from(u32::try_from(sum.calls).unwrap_or(u32::MAX));
@@ -104,6 +110,9 @@ fn tenants(plans: &[Plan], of: &dyn Fn(&&Step) -> bool, account: Option<&Account
         for refusal in plan.refusals.iter().filter(|refusal| refusal.account.as_ref() == account) {
             lines.push(format!("! {}: {}", refusal.subject, refusal.message));
         }
+        for it in plan.withheld.iter().filter(|it| it.account.as_ref() == account) {
+            lines.push(format!("= {} ({})", it.words, reason(it.why)));
+        }
         for orphan in plan.orphans.iter().filter(|orphan| Some(&orphan.account) == account) {
             lines.push(format!("? {} is an orphan: {} is gone", orphan.object, orphan.owner));
         }
@@ -115,6 +124,16 @@ fn tenants(plans: &[Plan], of: &dyn Fn(&&Step) -> bool, account: Option<&Account
         }
     }
     text
+}
+
+/// Why something is not done, in a few words.
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Observed => "not done: the account is only observed",
+        Why::Extra => "left: nobody asked for it, and the account has extras: Report",
+        Why::Paused => "not done: paused",
+        Why::Abandoned => "given up",
+    }
 }
 
 impl Step {
@@ -141,6 +160,9 @@ fn line(step: &Step) -> (char, &'static str, String) {
             ClusterAction::DeleteSecret { secret, .. } => {
                 ('-', "object", format!("Secret {}/{}", secret.namespace, secret.name))
             }
+            ClusterAction::ReleaseSecret { secret, .. } => {
+                ('~', "release", format!("Secret {}/{}", secret.namespace, secret.name))
+            }
             ClusterAction::DeleteManifest(manifest) => ('-', "object", manifest.to_string()),
         },
     }
@@ -152,6 +174,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
     match action {
         CloudAction::CreateGroup(group) => ('+', "group", named(&group.name)),
         CloudAction::DeleteGroup(name) => ('-', "group", named(name)),
+        CloudAction::MoveGroup { group, path } => ('~', "path", format!("{path} of group {group}")),
         CloudAction::CreateUser(user) => ('+', "user", named(&user.name)),
         CloudAction::DeleteUser(name) => ('-', "user", named(name)),
         CloudAction::SetTags { of, .. } => ('~', "tags", of.to_string()),

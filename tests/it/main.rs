@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod account_rules;
 mod accounts;
 mod admission;
 mod admission_policies;
@@ -13,6 +14,7 @@ mod chart_rights;
 mod cluster;
 mod conditions;
 mod crashes;
+mod credentials;
 mod docs;
 mod drift;
 mod examples;
@@ -21,6 +23,7 @@ mod namespaces;
 mod nothing_lost;
 mod policies;
 mod printed;
+mod quotas;
 mod rights;
 mod secrecy;
 mod standing_still;

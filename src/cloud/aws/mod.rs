@@ -8,6 +8,7 @@ mod drain;
 mod groups;
 mod keys;
 mod lists;
+mod passwords;
 mod policies;
 mod read;
 mod refusal;
@@ -23,13 +24,14 @@ use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
 
-/// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's, so
-/// an account that several manifests name is better reached through one of these.
+/// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's,
+/// whoever else calls it.
 #[derive(Debug)]
 pub struct Aws {
     iam: aws_sdk_iam::Client,
@@ -73,6 +75,9 @@ impl Cloud for Aws {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match what {
             Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::Tags(policy) => {
+                read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
+            }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
         }
@@ -91,6 +96,14 @@ impl Cloud for Aws {
         Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
     }
 
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
         keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
     }
@@ -102,6 +115,7 @@ impl Aws {
         match action {
             CloudAction::CreateGroup(group) => groups::create(&act, group, inventory).await,
             CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
             CloudAction::CreateUser(user) => users::create(&act, user, inventory).await,
             CloudAction::DeleteUser(name) => users::delete(&act, name).await,
             CloudAction::SetTags { of, set, unset } => match of.kind {

@@ -13,6 +13,7 @@ The modules here replace those parts of moto, each in its own room:
 - ``conditions``   the operators of a policy's Condition
 - ``evaluation``   does a policy allow an action? Pure, without moto
 - ``enforcement``  who asks, for what, in which context; the decision
+- ``sessions``     temporary credentials that end
 - ``switches``     what tests turn: faults, latency, quotas, counters, the log of calls
 
 Sources are named where a rule is written: [M] the service model that botocore ships, [D] AWS's documentation,

@@ -12,7 +12,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use tenantry::cloud::aws::{Aws, Credentials, Settings};
-use tenantry::cloud::{Calls, Cloud, Rates};
+use tenantry::cloud::{Budgets, Calls, Cloud, Rates};
 use tenantry::model::{CloudAction, Effect, Fault, Finding, Group, Inventory, ObjectId, Policy, PolicyRef, Read, User};
 use tenantry::names::{
     CloudName, ClusterId, DESCRIPTION_PREFIX, ManifestKind, ManifestRef, TAG_CLUSTER, TAG_OWNER, TAG_TENANT,
@@ -33,13 +33,17 @@ struct Account {
     inventory: Mutex<Inventory>,
 }
 
+/// So much that no call waits.
+fn budgets() -> Budgets {
+    Budgets::new(Rates { write: 1000.0, read: 1000.0 })
+}
+
 fn settings(url: &str, id: &str, secret: &str) -> Settings {
     Settings {
         region: "eu-west-1".to_owned(),
         endpoint_url: Some(url.to_owned()),
         credentials: Credentials::Static { id: id.to_owned(), secret: SecretString::from(secret), token: None },
         assume_roles: Vec::new(),
-        rates: Rates { write: 1000.0, read: 1000.0 },
     }
 }
 
@@ -58,7 +62,7 @@ impl Account {
         moto.reset().await;
         let operator = moto.operator(&OperatorPolicy::unbounded("c1")).await;
         let settings = settings(moto.url(), &operator.access_key_id, &operator.secret_access_key);
-        let aws = Aws::connect(settings, Arc::new(Calls::default())).await.unwrap();
+        let aws = Aws::connect(settings, &budgets(), Arc::new(Calls::default())).await.unwrap();
         let inventory = Mutex::new(Inventory::new(ClusterId::new("c1"), ACCOUNT_ID, "aws"));
         Self { moto, aws, inventory }
     }

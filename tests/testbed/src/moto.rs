@@ -165,6 +165,11 @@ impl Moto {
         self.post("/ext/clock", &format!("{{\"ahead\": {}}}", by.as_secs())).await;
     }
 
+    /// Sessions of roles that begin from now on end after this.
+    pub async fn sessions_of(&self, length: Duration) {
+        self.post("/ext/session", &format!("{{\"seconds\": {}}}", length.as_secs())).await;
+    }
+
     /// How often each operation was called since the last [`Moto::reset_calls`].
     ///
     /// # Panics
