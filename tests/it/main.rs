@@ -26,6 +26,7 @@ mod nothing_lost;
 mod orphans;
 mod policies;
 mod printed;
+mod quotas;
 mod rights;
 mod secrecy;
 mod standing_still;
