@@ -27,6 +27,7 @@ mod nothing_lost;
 mod orphans;
 mod policies;
 mod printed;
+mod quotas;
 mod rights;
 mod rotation;
 mod secrecy;
