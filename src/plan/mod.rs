@@ -3,10 +3,14 @@
 
 mod account;
 mod cluster;
+mod difference;
 mod keys;
+mod markdown;
 mod order;
+mod people;
 mod removal;
 mod render;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +22,9 @@ use crate::model::{
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
-pub use render::{Summary, render};
+pub use people::{People, Share, people};
+pub use render::{Line, Tone, render};
+pub use report::{About, Change, Deed, Left, REPORT_FORMAT, Refused, Report, Summary};
 
 /// One act of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

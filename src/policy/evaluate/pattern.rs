@@ -33,7 +33,11 @@ pub(in crate::policy) enum Case {
 
 impl Pattern {
     /// Reads a pattern. Without `variables` (RAM, AWS's old version) `${…}` is plain text.
-    pub(in crate::policy) fn new(text: &str, wildcards: Wildcards, variables: Option<&Context>) -> Result<Self, Unresolved> {
+    pub(in crate::policy) fn new(
+        text: &str,
+        wildcards: Wildcards,
+        variables: Option<&Context>,
+    ) -> Result<Self, Unresolved> {
         let mut tokens = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some(character) = rest.chars().next() {

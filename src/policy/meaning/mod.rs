@@ -289,8 +289,7 @@ impl<'r> Oracle<'r> {
         let (actions, resources) = (examples(&atom.actions, Case::Ignored), examples(&atom.resources, Case::Counts));
         actions.iter().all(|action| {
             resources.iter().all(|resource| {
-                let request =
-                    Request { action: action.clone(), resource: resource.clone(), ..Request::default() };
+                let request = Request { action: action.clone(), resource: resource.clone(), ..Request::default() };
                 evaluate(layers, &request).is_allowed()
             })
         })

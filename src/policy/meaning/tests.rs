@@ -118,7 +118,8 @@ fn conditions_are_part_of_a_right() {
         ["+ s3:ListBucket on arn:aws:s3:::data (but s3:ListBucket when StringLike s3:prefix = acme/*)"]
     );
     assert_eq!(told(&documents(&[free]), &documents(&[free, &one])), Vec::<String>::new());
-    let unless = r#"[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]"#;
+    let unless =
+        r#"[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]"#;
     assert_eq!(
         told(&documents(&[free]), &documents(&[free, unless])),
         ["- s3:ListBucket on arn:aws:s3:::data when Bool aws:SecureTransport = false"]
@@ -166,7 +167,6 @@ fn all_but_is_told_as_it_is_written() {
 fn a_change_that_is_too_large_says_so() {
     let many: Vec<String> = (0..60).map(|n| format!("\"arn:aws:s3:::bucket-{n}\"")).collect();
     let actions: Vec<String> = (0..60).map(|n| format!("\"s3:Get{n}\"")).collect();
-    let text =
-        format!(r#"[{{"Effect":"Allow","Action":[{}],"Resource":[{}]}}]"#, actions.join(","), many.join(","));
+    let text = format!(r#"[{{"Effect":"Allow","Action":[{}],"Resource":[{}]}}]"#, actions.join(","), many.join(","));
     assert_eq!(told(&documents(&[]), &documents(&[&text])), ["too large"]);
 }
