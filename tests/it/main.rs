@@ -18,6 +18,7 @@ mod drift;
 mod examples;
 mod namespaces;
 mod nothing_lost;
+mod plan_command;
 mod printed;
 mod rights;
 mod secrecy;

@@ -16,6 +16,9 @@ use crate::model::{Class, FRESH_WRITE, Fault};
 use crate::names::AccountName;
 use crate::plan::About;
 
+/// What helps where the caller's own credentials are used.
+const HELP: &str = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key that may read the account";
+
 type Connected = Arc<Account<AnyCloud>>;
 
 /// Connects to each account and reads it whole.
@@ -63,7 +66,7 @@ async fn connect(
     let Some(secret) = secret else {
         return match connect_with(accounts, name, manifest, None).await {
             Ok(account) => Ok((account, own)),
-            Err(fault) => Err(format!("CloudAccount {name}, with {own}: {fault}")),
+            Err(fault) => Err(format!("CloudAccount {name}, with {own}: {fault}. {HELP}")),
         };
     };
     let why = match read_secret_data(client, namespace, &secret).await {
@@ -79,8 +82,7 @@ async fn connect(
         Err(fault) => return Err(format!("CloudAccount {name}: {fault}")),
     };
     let account = with_own(accounts, name, manifest).await.map_err(|fault| {
-        let help = "Set AWS_PROFILE or AWS_ACCESS_KEY_ID to a key that may read the account";
-        format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {help}")
+        format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {HELP}")
     })?;
     notes.push(format!("CloudAccount {name} was read with {own}: {why}."));
     Ok((account, own))
