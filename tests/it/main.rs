@@ -15,6 +15,7 @@ mod conditions;
 mod crashes;
 mod docs;
 mod drift;
+mod evaluator;
 mod examples;
 mod namespaces;
 mod nothing_lost;

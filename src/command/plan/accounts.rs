@@ -17,7 +17,8 @@ use crate::names::AccountName;
 use crate::plan::About;
 
 /// What helps where the caller's own credentials are used.
-const HELP: &str = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key that may read the account";
+const HELP: &str =
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key that may read the account";
 
 type Connected = Arc<Account<AnyCloud>>;
 
@@ -81,9 +82,9 @@ async fn connect(
         Err(fault) if fault.class == Class::AccessDenied => format!("you may not read Secret {namespace}/{secret}"),
         Err(fault) => return Err(format!("CloudAccount {name}: {fault}")),
     };
-    let account = with_own(accounts, name, manifest).await.map_err(|fault| {
-        format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {HELP}")
-    })?;
+    let account = with_own(accounts, name, manifest)
+        .await
+        .map_err(|fault| format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {HELP}"))?;
     notes.push(format!("CloudAccount {name} was read with {own}: {why}."));
     Ok((account, own))
 }
