@@ -39,6 +39,10 @@ pub struct RunArgs {
     /// its writes. 0 only where they do not.
     #[arg(long, env = "FRESH_WRITE", default_value = "120", value_name = "SECONDS", value_parser = lag)]
     pub fresh_write: Duration,
+    /// Seconds that something must have been an orphan, in every look at its account, before `pruneOrphans` does anything
+    /// about it: first its keys go off, and after as long again it is removed. Shorter than a day only in tests.
+    #[arg(long, env = "ORPHAN_AGE", default_value = "86400", value_name = "SECONDS", value_parser = age, hide = true)]
+    pub orphan_age: Duration,
     /// Tenants that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "TENANTS", value_parser = concurrency)]
     pub concurrency: usize,
@@ -83,6 +87,10 @@ fn lag(text: &str) -> Result<Duration, String> {
     up_to(3600.0, text)
 }
 
+fn age(text: &str) -> Result<Duration, String> {
+    up_to(30.0 * 86400.0, text)
+}
+
 fn up_to(most: f64, text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| "not a number of seconds".to_owned())?;
     if (0.0..=most).contains(&seconds) {
@@ -120,6 +128,7 @@ mod tests {
         let run = parse(&[]).unwrap();
         assert_eq!((run.write_rate, run.read_rate, run.concurrency), (5.0, 10.0, 8));
         assert_eq!(run.key_proof, Duration::from_secs(2));
+        assert_eq!(run.orphan_age, Duration::from_secs(24 * 3600));
         assert_eq!(run.fresh_write, crate::model::FRESH_WRITE);
         assert_ne!(run.identity(), run.identity());
     }

@@ -28,6 +28,8 @@ pub const TAG_UID: &str = "tenantry.dev/uid";
 pub const TAG_PRINCIPAL_TENANT: &str = "tenant";
 /// Principal tag for policy conditions: the TenantUser's name.
 pub const TAG_PRINCIPAL_USER: &str = "user";
+/// How every tag, label and annotation of ours begins that says whose something is.
+pub const MARK_PREFIX: &str = "tenantry.dev/";
 /// How the description of a policy that we made begins; the owner follows. `GetAccountAuthorizationDetails` shows
 /// descriptions but not policy tags, so a sweep knows our policies without a call for each.
 pub const DESCRIPTION_PREFIX: &str = "tenantry: ";
@@ -303,6 +305,13 @@ pub fn cluster_path(cluster: &ClusterId) -> String {
     format!("/tenants/{cluster}/")
 }
 
+/// Where a group of a tenant goes whose Tenant was deleted with `deletionPolicy: Retain`: groups carry no tags, so their
+/// path is their mark, and this one is no tenant's. It stays below the cluster's, beyond which the operator has no rights.
+#[must_use]
+pub fn released_path(cluster: &ClusterId, tenant: &TenantName) -> String {
+    format!("{}released/", tenant_path(cluster, tenant))
+}
+
 /// The tenant that a path of ours names, if the path is of this cluster.
 #[must_use]
 pub fn tenant_of_path(cluster: &ClusterId, path: &str) -> Option<TenantName> {
@@ -314,6 +323,13 @@ pub fn tenant_of_path(cluster: &ClusterId, path: &str) -> Option<TenantName> {
 pub fn tenant_in_path<'p>(cluster: &ClusterId, path: &'p str) -> Option<&'p str> {
     let rest = path.strip_prefix("/tenants/")?.strip_prefix(cluster.as_str())?.strip_prefix('/')?.strip_suffix('/')?;
     (!rest.is_empty() && !rest.contains('/')).then_some(rest)
+}
+
+/// The policy that is the boundary of everyone whom this cluster makes in an account. No tenant's name holds an `_`, so no
+/// role's policy is ever called so.
+#[must_use]
+pub fn boundary_policy(cluster: &ClusterId, prefix: &str) -> CloudName {
+    CloudName::new(format!("{prefix}tenantry_boundary_{cluster}"))
 }
 
 /// The RoleBinding that gives the operator its right to Secrets in one namespace, for one tenant.
@@ -359,7 +375,7 @@ mod tests {
     fn a_path_names_its_tenant_and_no_other_cluster() {
         let cluster = ClusterId::new("c1");
         assert_eq!(tenant_of_path(&cluster, "/tenants/c1/acme/"), Some(TenantName::new("acme")));
-        for foreign in ["/", "/tenants/c1/", "/tenants/c2/acme/", "/tenants/c1/acme/deep/", "/tenants/c11/acme/"] {
+        for foreign in ["/", "/tenants/c1/", "/tenants/c2/acme/", "/tenants/c1/acme/released/", "/tenants/c11/acme/"] {
             assert_eq!(tenant_of_path(&cluster, foreign), None, "{foreign}");
         }
     }

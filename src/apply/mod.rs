@@ -4,33 +4,26 @@
 //! that need it. Before each step the gate is asked whether we may still write: leadership may be lost, or the
 //! manifests may have changed and the plan be out of date.
 
+mod account;
 mod key;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use parking_lot::Mutex;
 
 use crate::cloud::Cloud;
 use crate::cluster::Cluster;
-use crate::model::{Class, CloudAction, ClusterState, Fault, Finding, Inventory, ObjectId, Read};
+use crate::model::{Class, ClusterState, Fault};
 use crate::names::{AccountName, TenantName};
 use crate::plan::{Action, Outcome, Plan, Step};
 
+pub use account::Account;
+
 /// How many steps of one plan run side by side; the account's budget is what limits calls.
 const SIDE_BY_SIDE: usize = 16;
-
-/// A cloud account as a plan is carried out in it.
-#[derive(Debug)]
-pub struct Account<C> {
-    /// Its API.
-    pub cloud: C,
-    /// What is known of it; shared by all CloudAccounts that are this account.
-    pub inventory: Arc<Mutex<Inventory>>,
-}
 
 /// Whether the next step may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +112,7 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
     async fn step(&self, step: &Step) -> Result<(), Fault> {
         let result = match &step.action {
             Action::Cluster(action) => self.cluster.execute(action).await,
-            Action::Cloud { account, action } => self.on_cloud(self.account(account)?, action).await,
+            Action::Cloud { account, action } => self.account(account)?.act(action).await,
             Action::IssueKey { account, user, wish } => {
                 self.issue_key(self.account(account)?, account, user, wish).await
             }
@@ -136,72 +129,5 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
     fn account(&self, name: &AccountName) -> Result<&Account<C>, Fault> {
         let account = self.accounts.get(name).map(Arc::as_ref);
         account.ok_or_else(|| Fault::new(Class::Waiting, "plan", name, "the account is not ready"))
-    }
-
-    async fn on_cloud(&self, account: &Account<C>, action: &CloudAction) -> Result<(), Fault> {
-        let object = action.object();
-        if action.needs_live_read() && !self.is_still_ours(account, action, &object).await? {
-            return Ok(());
-        }
-        let known = account.inventory.lock().mark(&object).is_some();
-        match account.cloud.execute(action, &account.inventory).await {
-            Ok(effect) => account.inventory.lock().record(action, &effect, Instant::now()),
-            Err(fault) => {
-                if matches!(fault.class, Class::Transient | Class::Invalid) {
-                    self.look_again(account, &object).await;
-                }
-                return Err(fault);
-            }
-        }
-        if !known && matches!(action, CloudAction::SetTags { .. }) {
-            // Taken over: now that it carries our marks, all of it is known.
-            let finding = account.cloud.read(&Read::Object(object.clone()), &account.inventory).await?;
-            account.inventory.lock().learn(&object, finding);
-        }
-        Ok(())
-    }
-
-    /// Before what cannot be undone: whether the object is, live, still there and still ours.
-    async fn is_still_ours(
-        &self,
-        account: &Account<C>,
-        action: &CloudAction,
-        object: &ObjectId,
-    ) -> Result<bool, Fault> {
-        let finding = account.cloud.read(&Read::Mark(object.clone()), &account.inventory).await?;
-        let (expected, version) = {
-            let inventory = account.inventory.lock();
-            let version = inventory.policies.get(&object.name).map(|policy| policy.default_version.clone());
-            (inventory.mark(object), version)
-        };
-        match finding {
-            Finding::Mark { mark, .. } if mark != expected => {
-                account.inventory.lock().learn(object, Finding::Absent);
-                self.look_again(account, object).await;
-                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref()))
-            }
-            Finding::Mark { default_version: Some(live), .. }
-                if matches!(action, CloudAction::SetDocument { .. }) && version.as_ref() != Some(&live) =>
-            {
-                self.look_again(account, object).await;
-                Err(Fault::new(Class::Transient, "compare", object, "it was changed meanwhile; it is compared anew"))
-            }
-            Finding::Mark { .. } => Ok(true),
-            _ => {
-                account.inventory.lock().learn(object, Finding::Absent);
-                if matches!(action, CloudAction::SetDocument { .. }) {
-                    return Err(Fault::new(Class::Transient, "compare", object, "it is gone; it is made again"));
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    /// After a surprise the object is read again, so that the next plan sees what is there. A fault here changes nothing:
-    /// the surprise itself is what is told.
-    async fn look_again(&self, account: &Account<C>, object: &ObjectId) {
-        if let Ok(finding) = account.cloud.read(&Read::Object(object.clone()), &account.inventory).await {
-            account.inventory.lock().learn(object, finding);
-        }
     }
 }

@@ -69,6 +69,33 @@ impl Priority {
     }
 }
 
+/// The budgets of all accounts, one for each account id: CloudAccounts that are one account drink from one budget.
+#[derive(Debug)]
+pub struct Budgets {
+    rates: Rates,
+    by_account: Mutex<BTreeMap<String, Arc<Budget>>>,
+}
+
+impl Budgets {
+    /// Every account gets these rates.
+    #[must_use]
+    pub fn new(rates: Rates) -> Self {
+        Self { rates, by_account: Mutex::default() }
+    }
+
+    /// The account's budget.
+    #[must_use]
+    pub fn of(&self, account: &str) -> Arc<Budget> {
+        self.by_account.lock().entry(account.to_owned()).or_insert_with(|| self.fresh()).clone()
+    }
+
+    /// A budget for the one call that asks whose account it is.
+    #[must_use]
+    pub fn fresh(&self) -> Arc<Budget> {
+        Arc::new(Budget::new(self.rates))
+    }
+}
+
 /// The API budget of one account.
 #[derive(Debug)]
 pub struct Budget {

@@ -16,7 +16,9 @@ pub(crate) use world::World;
 
 use super::Cloud;
 use super::ownership::mark_of;
-use crate::model::{Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, Quota, Read, Sweep};
+use crate::model::{
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, PasswordRules, Quota, Read, Sweep,
+};
 use crate::names::ClusterId;
 
 /// What happens to one call.
@@ -176,6 +178,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
     match action {
         CloudAction::CreateGroup(_) => "CreateGroup",
         CloudAction::DeleteGroup(_) => "DeleteGroup",
+        CloudAction::MoveGroup { .. } => "UpdateGroup",
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
@@ -203,6 +206,7 @@ impl Cloud for MemoryCloud {
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         let operation = match what {
             Read::Keys(_) => "ListAccessKeys",
+            Read::Tags(_) => "GetPolicy",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
@@ -215,6 +219,10 @@ impl Cloud for MemoryCloud {
                     .users
                     .get(user)
                     .map_or(Finding::Absent, |user| Finding::Keys(user.keys.clone().unwrap_or_default())),
+                Read::Tags(policy) => world
+                    .policies
+                    .get(policy)
+                    .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
@@ -238,6 +246,18 @@ impl Cloud for MemoryCloud {
 
     async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
         self.call("GetAccountSummary", |world| Ok(world.quotas())).await
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        self.call("GetAccountPasswordPolicy", |world| Ok(world.passwords.clone())).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        self.call("UpdateAccountPasswordPolicy", |world| {
+            world.passwords = Some(rules.clone());
+            Ok(())
+        })
+        .await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

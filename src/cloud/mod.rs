@@ -12,11 +12,11 @@ use std::future::Future;
 
 use parking_lot::Mutex;
 
-pub use budget::{Priority, Rates};
+pub use budget::{Budgets, Priority, Rates};
 pub use calls::Calls;
 pub use ownership::not_owned;
 
-use crate::model::{CloudAction, Effect, Fault, Finding, Inventory, NewKey, Quota, Read, Sweep};
+use crate::model::{CloudAction, Effect, Fault, Finding, Inventory, NewKey, PasswordRules, Quota, Read, Sweep};
 
 /// One cloud account. Every call waits for the account's API budget and is counted. The inventory that some calls take
 /// is locked briefly for look-ups (ARNs, versions, the cluster's id), never across an await; nothing here writes to it:
@@ -39,6 +39,12 @@ pub trait Cloud: Send + Sync {
 
     /// Quotas by name (`Users`, `Groups`, `Policies`, …), with what is used of them.
     fn quotas(&self) -> impl Future<Output = Result<BTreeMap<String, Quota>, Fault>> + Send;
+
+    /// The account's rules for passwords; none where it has none of its own.
+    fn password_rules(&self) -> impl Future<Output = Result<Option<PasswordRules>, Fault>> + Send;
+
+    /// Puts the rules for passwords in force, whole. May be repeated.
+    fn set_password_rules(&self, rules: &PasswordRules) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Whether a new key works by now: asks the cloud once, with that key, who it is.
     fn answers(&self, key: &NewKey) -> impl Future<Output = Result<bool, Fault>> + Send;
@@ -84,6 +90,22 @@ impl Cloud for AnyCloud {
             Self::Aws(aws) => aws.quotas().await,
             #[cfg(test)]
             Self::Memory(memory) => memory.quotas().await,
+        }
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        match self {
+            Self::Aws(aws) => aws.password_rules().await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.password_rules().await,
+        }
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        match self {
+            Self::Aws(aws) => aws.set_password_rules(rules).await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.set_password_rules(rules).await,
         }
     }
 

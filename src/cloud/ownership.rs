@@ -36,7 +36,8 @@ pub(super) fn judge(
         return Ok(Effect::Found(Box::new(found)));
     }
     if found == Finding::Absent {
-        let message = "the cloud says that the name is taken, but shows no object of that name";
+        let message = "the name is taken, and no object has exactly that name: one may differ from it in upper and lower case. \
+                       The next reading of the account shows it";
         return Err(Fault::new(Class::Transient, action, format!("{kind} \"{}\"", object.name), message));
     }
     Err(not_owned(action, kind, object, mark.as_ref()))
@@ -49,6 +50,6 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
         Finding::Mark { mark, .. } => mark.clone(),
-        Finding::Absent | Finding::Keys(_) => None,
+        Finding::Absent | Finding::Keys(_) | Finding::Tags(_) => None,
     }
 }

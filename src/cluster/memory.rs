@@ -341,6 +341,15 @@ impl Cluster for MemoryCluster {
                 }
                 Ok(())
             }
+            ClusterAction::ReleaseSecret { secret, uid, unmark } => {
+                let version = inner.tick();
+                if let Some(stored) = inner.secrets.get_mut(secret).filter(|stored| stored.seen.uid == *uid) {
+                    stored.seen.owner_uid.clear();
+                    stored.seen.resource_version = version;
+                    stored.tenant = stored.tenant.take().filter(|_| !*unmark);
+                }
+                Ok(())
+            }
             ClusterAction::DeleteManifest(manifest) => {
                 inner.manifests.remove(manifest);
                 Ok(())

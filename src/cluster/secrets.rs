@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::model::{KeyWish, NewKey, SecretSeen, SecretTarget};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use crate::names::{AccountName, MARK_PREFIX, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 
 /// The type of a Secret that holds an access key.
 pub const ACCESS_KEY_TYPE: &str = "tenantry.dev/access-key";
@@ -172,6 +172,24 @@ pub(super) fn reduce(secret: &Secret) -> SecretSeen {
     }
 }
 
+/// The merge patch that takes TenantUsers' ownership off a Secret that was seen so, and with `unmark` our labels and
+/// annotations. Its resource version is the precondition.
+#[must_use]
+pub(super) fn release_body(seen: &ObjectMeta, unmark: bool) -> Value {
+    let user = ManifestKind::TenantUser.as_str();
+    let others: Vec<_> = seen.owner_references.iter().flatten().filter(|owner| owner.kind != user).collect();
+    let mut metadata = json!({"resourceVersion": seen.resource_version, "ownerReferences": others});
+    if unmark {
+        let ours = |texts: &Option<BTreeMap<String, String>>| -> serde_json::Map<String, Value> {
+            let keys = texts.iter().flatten().map(|(key, _)| key).filter(|key| key.starts_with(MARK_PREFIX));
+            keys.map(|key| (key.clone(), Value::Null)).collect()
+        };
+        metadata["labels"] = Value::Object(ours(&seen.labels));
+        metadata["annotations"] = Value::Object(ours(&seen.annotations));
+    }
+    json!({"metadata": metadata})
+}
+
 fn label_of(metadata: &ObjectMeta, key: &str) -> String {
     metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned().unwrap_or_default()
 }
@@ -237,6 +255,26 @@ pub(crate) mod tests {
         let mut opaque = written();
         opaque.type_ = Some("Opaque".to_owned());
         assert_eq!(tenant_of(&opaque), None);
+    }
+
+    #[test]
+    fn a_released_secret_is_nobodys_and_one_that_lost_its_owner_is_still_ours() {
+        let mut secret = written();
+        secret.metadata.resource_version = Some("7".to_owned());
+        let labels = secret.metadata.labels.as_mut().unwrap();
+        labels.insert("team".to_owned(), "vision".to_owned());
+        let body = release_body(&secret.metadata, true);
+        assert_eq!(
+            body["metadata"]["labels"],
+            json!({TAG_TENANT: null, LABEL_ACCOUNT: null, LABEL_USER: null}),
+            "and no other label"
+        );
+        assert_eq!(body["metadata"]["annotations"], json!({ANNOTATION_KEY_ID: null}));
+        assert_eq!(
+            (&body["metadata"]["ownerReferences"], &body["metadata"]["resourceVersion"]),
+            (&json!([]), &json!("7"))
+        );
+        assert!(release_body(&secret.metadata, false)["metadata"].get("labels").is_none());
     }
 
     #[test]

@@ -216,6 +216,18 @@ impl Store {
         Some(uid.to_owned())
     }
 
+    /// Whether there is any manifest of a kind.
+    pub(super) fn has_any(&self, kind: ManifestKind) -> bool {
+        let tables = self.lock();
+        match kind {
+            ManifestKind::CloudAccount => tables.accounts.iter().next().is_some(),
+            ManifestKind::Tenant => tables.tenants.iter().next().is_some(),
+            ManifestKind::TenantRole => tables.roles.iter().next().is_some(),
+            ManifestKind::TenantUser => tables.users.iter().next().is_some(),
+            ManifestKind::TenantNotebook => tables.notebooks.iter().next().is_some(),
+        }
+    }
+
     pub(super) fn snapshot(&self, tenant: &TenantName) -> Snapshot {
         self.lock().snapshot(tenant)
     }
@@ -223,6 +235,10 @@ impl Store {
     /// Every tenant name that any manifest, namespace, object or Secret mentions.
     pub(super) fn tenant_names(&self) -> BTreeSet<TenantName> {
         self.lock().tenant_names()
+    }
+
+    pub(super) fn is_being_suspended(&self, tenant: &TenantName) -> bool {
+        self.lock().is_being_suspended(tenant)
     }
 
     pub(super) fn account(&self, name: &AccountName) -> Option<Arc<CloudAccount>> {

@@ -143,6 +143,20 @@ impl Tables {
         snapshot
     }
 
+    pub(super) fn is_being_suspended(&self, tenant: &TenantName) -> bool {
+        let unseen = |generation: Option<i64>, observed: Option<i64>| generation != observed;
+        let manifest = self.tenants.get(&Key::new(None, tenant.as_str()));
+        let of_tenant = manifest.is_some_and(|(_, it)| {
+            let observed = it.status.as_ref().and_then(|status| status.observed_generation);
+            it.spec.suspended && unseen(it.metadata.generation, observed)
+        });
+        of_tenant
+            || self.users.of_tenant(tenant).any(|(_, it)| {
+                let observed = it.status.as_ref().and_then(|status| status.observed_generation);
+                it.spec.suspended && unseen(it.metadata.generation, observed)
+            })
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.waiting_for().is_empty()
     }

@@ -23,7 +23,7 @@ use super::writer::{KubeCluster, resource};
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
 use crate::model::Fault;
-use crate::names::{AccountName, ManifestKind, TenantName};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 
 /// Everything that is watched. Its watches end when it is dropped.
 pub struct World {
@@ -136,10 +136,28 @@ impl World {
         self.store.accounts()
     }
 
+    /// Whether there is such a manifest.
+    #[must_use]
+    pub fn exists(&self, manifest: &ManifestRef) -> bool {
+        self.store.manifest_uid(manifest).is_some()
+    }
+
+    /// Whether there is any manifest of a kind.
+    #[must_use]
+    pub fn has_any(&self, kind: ManifestKind) -> bool {
+        self.store.has_any(kind)
+    }
+
     /// One CloudAccount.
     #[must_use]
     pub fn account(&self, name: &AccountName) -> Option<Arc<CloudAccount>> {
         self.store.account(name)
+    }
+
+    /// Whether the tenant, or a user of it, was suspended and no pass has seen that yet: such a pass cannot wait.
+    #[must_use]
+    pub fn is_being_suspended(&self, tenant: &TenantName) -> bool {
+        self.store.is_being_suspended(tenant)
     }
 
     /// The tenants whose manifests name a CloudAccount.

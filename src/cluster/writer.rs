@@ -141,6 +141,22 @@ impl KubeCluster {
         Ok(())
     }
 
+    /// Takes off what ties the Secret to its TenantUser, and with `unmark` what says that it is ours. Its data are not
+    /// stated, so server-side apply would take them away: a merge patch does not.
+    async fn release_secret(&self, at: &SecretTarget, uid: &str, unmark: bool) -> Result<(), Fault> {
+        let api = self.secrets(at);
+        let found = self.link.read(&Deed::on_secret("get", at), api.get_metadata_opt(&at.name)).await?;
+        let Some(meta) = found.map(|found| found.metadata).filter(|meta| meta.uid.as_deref() == Some(uid)) else {
+            self.store.secret_gone(at, uid);
+            return Ok(());
+        };
+        let (params, patch) = (PatchParams::default(), Patch::Merge(secrets::release_body(&meta, unmark)));
+        let call = api.patch(&at.name, &params, &patch);
+        let released = self.link.write(&Deed::on_secret("patch", at), call).await?;
+        self.store.secret_written(&released);
+        Ok(())
+    }
+
     async fn delete_manifest(&self, manifest: &ManifestRef) -> Result<(), Fault> {
         let Some(uid) = self.store.manifest_uid(manifest) else { return Ok(()) };
         let resource = manifest_resource(manifest.kind);
@@ -203,6 +219,7 @@ impl Cluster for KubeCluster {
             ClusterAction::Delete(at) => self.delete(at).await,
             ClusterAction::Release(name) => self.release(name).await,
             ClusterAction::DeleteSecret { secret, uid } => self.delete_secret(secret, uid).await,
+            ClusterAction::ReleaseSecret { secret, uid, unmark } => self.release_secret(secret, uid, *unmark).await,
             ClusterAction::DeleteManifest(manifest) => self.delete_manifest(manifest).await,
         }
     }

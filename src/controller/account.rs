@@ -9,13 +9,14 @@ use kube::ResourceExt;
 
 use super::Operator;
 use super::accounts::{Entry, backoff};
-use crate::api::{CloudAccount, Extras, Management, PermissionsBoundary, Reason, Usage};
+use crate::api::{CloudAccount, Management, Reason, Usage, annotations};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
+use crate::desired::given_up;
 use crate::model::{Class, Fault, Finding, ObjectId, Read};
 use crate::names::{AccountName, CloudName, TenantName};
-use crate::status::{Verdict, set_verdict};
+use crate::status::{Verdict, mark_drifted, set_verdict};
 
 /// Everything that no bulk call shows is read within this.
 const SLICE_TURN: Duration = Duration::from_secs(3600);
@@ -38,8 +39,8 @@ impl Operator {
             tracing::warn!(account = %name, %fault, "finalizer not added");
             return (BTreeSet::new(), Some(backoff(1)));
         }
-        if let Some(what) = unusable(&manifest) {
-            let message = format!("{what} is not supported yet. Nothing is done in this account. Take it out.");
+        if manifest.spec.alibaba.is_some() {
+            let message = "spec.alibaba is not supported yet. Nothing is done in this account. Take it out.".to_owned();
             let fault = Fault::new(Class::Invalid, "read", name, &message);
             self.accounts.update(name, |entry| *entry = Entry { trouble: Some(fault), ..Entry::default() });
             self.say(name, &manifest, &Verdict::Stalled(Reason::Invalid, message)).await;
@@ -47,27 +48,13 @@ impl Operator {
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
-                self.accounts.update(name, |entry| {
-                    entry.trouble = None;
-                    entry.failures = 0;
-                });
-                let verdict = match unsupported(&manifest) {
-                    Some(what) => {
-                        let message =
-                            format!("{what} is not supported yet; everything else is carried out. Take it out.");
-                        Verdict::Stalled(Reason::Invalid, message)
-                    }
-                    None => Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()),
-                };
+                self.accounts.works(name);
+                let (verdict, again) = self.well(name, &manifest);
                 self.say(name, &manifest, &verdict).await;
-                (changed, Some(self.until_next_look(name, &manifest)))
+                (changed, Some(again))
             }
             Err(fault) => {
-                let failures = self.accounts.entry(name).failures + 1;
-                self.accounts.update(name, |entry| {
-                    entry.trouble = Some(fault.clone());
-                    entry.failures = failures;
-                });
+                let failures = self.accounts.failed(name, &fault);
                 tracing::warn!(account = %name, class = ?fault.class, %fault, "account not read");
                 let (verdict, delay) = judge(&fault, failures);
                 self.say(name, &manifest, &verdict).await;
@@ -78,6 +65,19 @@ impl Operator {
         }
     }
 
+    /// What is said of an account that is read, and when it is due again: its rules may not hold all the same.
+    fn well(&self, name: &AccountName, manifest: &CloudAccount) -> (Verdict, Duration) {
+        let again = self.until_next_look(name, manifest);
+        if let Some(fault) = self.accounts.entry(name).rules.fault {
+            return (judge(&fault, 1).0, again);
+        }
+        if manifest.spec.aws.as_ref().is_some_and(|aws| aws.oidc_provider.is_some()) {
+            let message = "spec.aws.oidcProvider is not supported yet; everything else is carried out. Take it out.";
+            return (Verdict::Stalled(Reason::Invalid, message.to_owned()), again);
+        }
+        (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
+    }
+
     async fn look(&self, name: &AccountName, manifest: &CloudAccount) -> Result<BTreeSet<TenantName>, Fault> {
         let was_ready = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
         let world = &self.world;
@@ -86,15 +86,27 @@ impl Operator {
         let entry = self.accounts.entry(name);
         let mut changed = BTreeSet::new();
         let interval = manifest.spec.drift_check_interval.get();
-        if entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval) || entry.failures > 0 {
-            changed.extend(self.sweep(name, &account).await?);
+        let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        if due || entry.failures > 0 {
+            changed.extend(self.sweep(&account).await?);
+            // An orphan's clock runs on what every look shows.
+            changed.extend(self.orphans.tenants_in(name));
+        }
+        if due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
+            let rules = self.keep_rules(name, manifest, &account).await;
+            if rules.made {
+                changed.extend(self.world.tenants_of_account(name));
+            }
+            self.accounts.update(name, |entry| entry.rules = rules);
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;
             account.inventory.lock().quotas = quotas;
             self.accounts.update(name, |entry| entry.quotas_at = Some(Instant::now()));
         }
-        changed.extend(self.slice(name, &account).await?);
+        if self.accounts.is_first(name) {
+            changed.extend(self.slice(name, &account).await?);
+        }
         if !was_ready || entry.failures > 0 {
             changed.extend(self.world.tenants_of_account(name));
             changed.extend(account.inventory.lock().tenants());
@@ -103,15 +115,12 @@ impl Operator {
     }
 
     /// Reads the whole account.
-    pub(super) async fn sweep(
-        &self,
-        name: &AccountName,
-        account: &Account<AnyCloud>,
-    ) -> Result<BTreeSet<TenantName>, Fault> {
+    pub(super) async fn sweep(&self, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let started = Instant::now();
         let sweep = account.cloud.sweep().await?;
-        let changed = account.inventory.lock().absorb(sweep, started, self.settings.fresh_write);
-        self.accounts.update(name, |entry| entry.swept_at = Some(started));
+        let mut inventory = account.inventory.lock();
+        let changed = inventory.absorb(sweep, started, self.settings.fresh_write);
+        self.accounts.was_swept(&inventory.account, started);
         Ok(changed)
     }
 
@@ -154,7 +163,10 @@ impl Operator {
             }
         }
         status.tenants = Some(i32::try_from(self.world.tenants_of_account(name).len()).unwrap_or(i32::MAX));
-        set_verdict(&mut status, verdict, generation, Timestamp::now());
+        let now = Timestamp::now();
+        set_verdict(&mut status, verdict, generation, now);
+        let drift: Vec<String> = entry.rules.drift.iter().cloned().chain(self.drift_of_account(name)).collect();
+        mark_drifted(&mut status, (!drift.is_empty()).then(|| drift.join("; ")), generation, now);
         status.last_handled_reconcile_at = super::forced(manifest.annotations());
         if let Err(fault) = self.status.write(manifest.as_ref(), &status).await {
             tracing::warn!(account = %name, %fault, "status not written");
@@ -170,12 +182,32 @@ impl Operator {
         if !has_finalizer(manifest.as_ref()) {
             return None;
         }
-        let mut users = self.world.tenants_of_account(name);
-        users.extend(self.accounts.tenants_in(name));
+        let mut users = self.tenants_that_need(name);
+        // What is only observed is let go as it is.
+        let observed = manifest.spec.management == Management::Observe;
+        if users.is_empty() && (observed || self.is_given_up(name, manifest)) {
+            if let Err(fault) = self.finalizers.remove(manifest.as_ref()).await {
+                tracing::warn!(account = %name, %fault, "finalizer not removed");
+                return Some(backoff(1));
+            }
+            self.accounts.forget(name);
+            return None;
+        }
+        // Another CloudAccount that is the same account goes on looking after what is in it.
+        if self.accounts.entry(name).id.is_none_or(|id| self.twins(name, &id).is_empty()) {
+            users.extend(self.accounts.tenants_in(name));
+        }
         if users.is_empty() {
-            let known = self.accounts.entry(name).account.is_some_and(|account| account.inventory.lock().swept);
+            let account = self.accounts.entry(name).account;
+            let known = account.as_ref().is_some_and(|account| account.inventory.lock().swept);
             let ever = manifest.status.as_ref().is_some_and(|status| status.account_id.is_some());
             if known || !ever {
+                if let Some(account) = account.filter(|_| known)
+                    && let Err(fault) = self.drop_boundary(name, manifest, &account).await
+                {
+                    self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, fault.words())).await;
+                    return Some(Duration::from_secs(60));
+                }
                 if let Err(fault) = self.finalizers.remove(manifest.as_ref()).await {
                     tracing::warn!(account = %name, %fault, "finalizer not removed");
                     return Some(backoff(1));
@@ -185,8 +217,12 @@ impl Operator {
             }
             // After a restart: what is in it must be read before it can be let go.
             if let Err(fault) = self.look(name, manifest).await {
-                self.accounts.update(name, |entry| entry.trouble = Some(fault.clone()));
-                let message = format!("what is in the account cannot be read: {}", fault.message);
+                self.accounts.failed(name, &fault);
+                let message = format!(
+                    "what is in the account cannot be read: {}. If the account is closed, give it up with the annotation {}={name}",
+                    fault.message,
+                    annotations::ABANDON
+                );
                 self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
                 return Some(Duration::from_secs(60));
             }
@@ -200,45 +236,29 @@ impl Operator {
         self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
         // Tenants still need the account to clean it.
         match self.look(name, manifest).await {
-            Ok(_) => self.accounts.update(name, |entry| entry.trouble = None),
+            Ok(_) => self.accounts.works(name),
             Err(fault) => {
                 tracing::warn!(account = %name, %fault, "account not read");
-                self.accounts.update(name, |entry| entry.trouble = Some(fault));
+                self.accounts.failed(name, &fault);
             }
         }
         Some(Duration::from_secs(5))
     }
-}
 
-/// What makes an account unusable as long as no code stands behind it: passing it over would do what must not be done.
-fn unusable(manifest: &CloudAccount) -> Option<&'static str> {
-    let spec = &manifest.spec;
-    if spec.alibaba.is_some() {
-        return Some("spec.alibaba");
+    /// The tenants that are in an account and do not give it up.
+    fn tenants_that_need(&self, name: &AccountName) -> BTreeSet<TenantName> {
+        let mut tenants = self.world.tenants_of_account(name);
+        tenants.retain(|tenant| {
+            let manifest = self.world.snapshot(tenant).tenant;
+            !manifest.is_some_and(|tenant| given_up(tenant.as_ref()).contains(name))
+        });
+        tenants
     }
-    if spec.management == Management::Observe {
-        return Some("spec.management Observe");
-    }
-    if !spec.denied_actions.is_empty() {
-        return Some("spec.deniedActions");
-    }
-    if spec.extras == Extras::Report {
-        return Some("spec.extras Report");
-    }
-    let boundary = spec.aws.as_ref().and_then(|aws| aws.permissions_boundary.as_ref());
-    (boundary == Some(&PermissionsBoundary::Managed)).then_some("spec.aws.permissionsBoundary Managed")
-}
 
-/// What is not done yet, and whose absence harms nothing.
-fn unsupported(manifest: &CloudAccount) -> Option<&'static str> {
-    let spec = &manifest.spec;
-    if spec.password_policy.is_some() {
-        return Some("spec.passwordPolicy");
+    /// Whether the CloudAccount itself says that it is closed, and nobody can read it.
+    fn is_given_up(&self, name: &AccountName, manifest: &CloudAccount) -> bool {
+        given_up(manifest).contains(name) && self.accounts.is_unreadable(name)
     }
-    if spec.prune_orphans {
-        return Some("spec.pruneOrphans");
-    }
-    spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "spec.aws.oidcProvider")
 }
 
 fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::rules::Rules;
 use crate::api::CloudAccount;
 use crate::apply::Account;
 use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
-use crate::cloud::{AnyCloud, Calls, Rates};
+use crate::cloud::{AnyCloud, Budgets, Calls, Rates};
 use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
 use crate::names::{AccountName, CloudName, ClusterId, TenantName};
+
+/// Failed looks in a row after which an account that does not answer counts as one that cannot be read.
+const LOST_AFTER: u32 = 3;
 
 /// What is known of one CloudAccount beside its manifest.
 #[derive(Clone, Debug, Default)]
@@ -34,15 +38,27 @@ pub(super) struct Entry {
     pub(super) turns: BTreeMap<CloudName, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
+    /// What became of the account's rules.
+    pub(super) rules: Rules,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
+}
+
+impl Entry {
+    /// Whether the last looks failed in a way that does not pass by itself.
+    fn is_unreadable(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|fault| match fault.class {
+            Class::Transient | Class::Throttled => self.failures >= LOST_AFTER,
+            _ => true,
+        })
+    }
 }
 
 /// All accounts.
 #[derive(Debug)]
 pub struct Accounts {
     cluster: ClusterId,
-    rates: Rates,
+    budgets: Budgets,
     calls: Arc<Calls>,
     entries: Mutex<BTreeMap<AccountName, Entry>>,
     inventories: Mutex<BTreeMap<String, Arc<Mutex<Inventory>>>>,
@@ -52,7 +68,7 @@ impl Accounts {
     /// No account yet.
     #[must_use]
     pub fn new(cluster: ClusterId, rates: Rates, calls: Arc<Calls>) -> Self {
-        Self { cluster, rates, calls, entries: Mutex::default(), inventories: Mutex::default() }
+        Self { cluster, budgets: Budgets::new(rates), calls, entries: Mutex::default(), inventories: Mutex::default() }
     }
 
     pub(super) fn entry(&self, name: &AccountName) -> Entry {
@@ -61,6 +77,38 @@ impl Accounts {
 
     pub(super) fn update(&self, name: &AccountName, change: impl FnOnce(&mut Entry)) {
         change(self.entries.lock().entry(name.clone()).or_default());
+    }
+
+    /// Notes that a look succeeded.
+    pub(super) fn works(&self, name: &AccountName) {
+        self.update(name, |entry| {
+            entry.trouble = None;
+            entry.failures = 0;
+        });
+    }
+
+    /// Notes that a look failed, and says how many have in a row.
+    pub(super) fn failed(&self, name: &AccountName, fault: &Fault) -> u32 {
+        self.update(name, |entry| {
+            entry.trouble = Some(fault.clone());
+            entry.failures += 1;
+        });
+        self.entry(name).failures
+    }
+
+    /// Notes for every CloudAccount that is this account when it was last read whole: one reading serves them all.
+    pub(super) fn was_swept(&self, id: &str, at: Instant) {
+        for entry in self.entries.lock().values_mut().filter(|entry| entry.id.as_deref() == Some(id)) {
+            entry.swept_at = Some(at);
+        }
+    }
+
+    /// Whether this is the first by name of the CloudAccounts that are one account: what is read in turn is read once.
+    pub(super) fn is_first(&self, name: &AccountName) -> bool {
+        let entries = self.entries.lock();
+        let id = entries.get(name).and_then(|entry| entry.id.clone());
+        let first = entries.iter().find(|(_, entry)| entry.id.is_some() && entry.id == id && entry.account.is_some());
+        first.is_none_or(|(first, _)| first == name)
     }
 
     pub(super) fn forget(&self, name: &AccountName) {
@@ -101,6 +149,11 @@ impl Accounts {
         entry.trouble.is_some() || entry.account.is_some_and(|account| account.inventory.lock().swept)
     }
 
+    /// Whether nobody can read the account, as far as can be told.
+    pub(super) fn is_unreadable(&self, name: &AccountName) -> bool {
+        self.entry(name).is_unreadable()
+    }
+
     /// What a compilation must know of the CloudAccounts.
     #[must_use]
     pub fn facts(&self, manifests: &BTreeMap<AccountName, Arc<CloudAccount>>) -> BTreeMap<AccountName, AccountFacts> {
@@ -111,8 +164,10 @@ impl Accounts {
                 Some(fault) => format!("CloudAccount {name} is not ready: {}", fault.message),
                 None => format!("CloudAccount {name} was not read yet"),
             });
+            let unreadable = entry.is_unreadable();
             let id = entry.id.filter(|_| swept);
-            (name.clone(), AccountFacts { manifest: manifest.clone(), id, partition: entry.partition, trouble })
+            let manifest = manifest.clone();
+            (name.clone(), AccountFacts { manifest, id, partition: entry.partition, trouble, unreadable })
         };
         manifests.iter().map(facts).collect()
     }
@@ -127,7 +182,7 @@ impl Accounts {
     #[must_use]
     pub fn tenants_in(&self, name: &AccountName) -> BTreeSet<TenantName> {
         let account = self.entry(name).account;
-        account.map(|account| account.inventory.lock().tenants()).unwrap_or_default()
+        account.map(|account| account.inventory.lock().tenants_marked()).unwrap_or_default()
     }
 
     /// Makes the client of a CloudAccount where there is none, or where what it was made from changed.
@@ -162,9 +217,8 @@ impl Accounts {
             assume_roles: roles
                 .map(|role| AssumeRole { arn: role.role_arn.clone(), external_id: role.external_id.clone() })
                 .collect(),
-            rates: self.rates,
         };
-        let cloud = Aws::connect(settings, self.calls.clone()).await?;
+        let cloud = Aws::connect(settings, &self.budgets, self.calls.clone()).await?;
         let identity = cloud.identity().clone();
         if let Some(pinned) = manifest.spec.account_id.as_ref().filter(|pinned| **pinned != identity.account) {
             self.update(name, |entry| *entry = Entry { failures: entry.failures, ..Entry::default() });

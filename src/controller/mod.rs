@@ -3,10 +3,11 @@
 mod account;
 mod accounts;
 mod announce;
-
+mod orphans;
 mod pass;
 mod queue;
 mod release;
+mod rules;
 mod settle;
 mod work;
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.
     pub fresh_write: Duration,
+    /// How long something must have been an orphan before anything is done about it.
+    pub orphan_age: Duration,
     /// How many tenants are worked on side by side.
     pub concurrency: usize,
 }
@@ -64,6 +67,7 @@ pub struct Operator {
     accounts: Accounts,
     leadership: Leadership,
     memory: Mutex<BTreeMap<TenantName, Memory>>,
+    orphans: orphans::Orphans,
     passes: Passes,
 }
 
@@ -84,6 +88,7 @@ impl Operator {
             status: world.status_writer(),
             events: world.events(instance),
             memory: Mutex::default(),
+            orphans: orphans::Orphans::default(),
             settings,
             world,
             accounts,

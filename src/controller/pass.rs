@@ -62,8 +62,10 @@ impl Operator {
             operator_account: self.settings.service_account.clone(),
             now: Timestamp::now(),
         };
-        let wanted = compile(name, &manifests, &context);
+        let mut wanted = compile(name, &manifests, &context);
+        self.ripen(&mut wanted);
         let (accounts, twins) = self.accounts_of(name, &wanted, &snapshot.cluster);
+        stand_in(&mut wanted, &twins);
         self.read_afresh(name, &manifests, &accounts).await;
         let state = || {
             let mut state = self.world.snapshot(name).cluster;
@@ -96,8 +98,10 @@ impl Operator {
         self.tell(&manifests, &wanted, &settled, &accounts, &context, failures).await;
         let released = self.release(&manifests, &wanted, &settled, &accounts, &context).await;
         let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
+        let mut look_at = self.note_orphans(&wanted, &settled, &accounts).await;
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
-        Next { again, accounts: freed.map(|(name, _)| name.clone()).collect(), failed: failures > 0 }
+        look_at.extend(freed.map(|(name, _)| name.clone()));
+        Next { again, accounts: look_at.into_iter().collect(), failed: failures > 0 }
     }
 
     /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.
@@ -153,7 +157,7 @@ impl Operator {
             return;
         }
         for (account_name, account) in accounts {
-            if let Err(fault) = self.read_whole(name, account_name, account).await {
+            if let Err(fault) = self.read_whole(name, account).await {
                 tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
                 return;
             }
@@ -161,13 +165,8 @@ impl Operator {
         self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
     }
 
-    async fn read_whole(
-        &self,
-        tenant: &TenantName,
-        name: &AccountName,
-        account: &Account<AnyCloud>,
-    ) -> Result<(), Fault> {
-        self.sweep(name, account).await?;
+    async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
+        self.sweep(account).await?;
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let read = match object.kind {
@@ -191,8 +190,12 @@ impl Operator {
         state: &ClusterState,
     ) -> (Reached, BTreeMap<AccountName, AccountName>) {
         let in_secrets: BTreeSet<&str> = state.secrets.values().map(|secret| secret.account.as_str()).collect();
-        let (first, rest): (Vec<_>, Vec<_>) =
-            self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
+        let (first, rest): (Vec<_>, Vec<_>) = self
+            .accounts
+            .ready()
+            .into_iter()
+            .filter(|(account, _)| !wanted.abandons(account))
+            .partition(|(account, _)| wanted.accounts.contains_key(account));
         let mut chosen: BTreeMap<usize, (AccountName, Arc<Account<AnyCloud>>)> = BTreeMap::new();
         let mut accounts = Reached::new();
         let mut twins = BTreeMap::new();
@@ -303,6 +306,17 @@ impl Operator {
     }
 }
 
+/// An account that stands for its twins in a tenant that wants nothing in it is handled as the most careful of them says.
+fn stand_in(wanted: &mut Wanted, twins: &BTreeMap<AccountName, AccountName>) {
+    for (twin, stands) in twins.iter().filter(|(_, stands)| !wanted.accounts.contains_key(*stands)) {
+        let of_twin = wanted.conduct.get(twin).cloned().unwrap_or_default();
+        let conduct = wanted.conduct.entry(stands.clone()).or_default();
+        conduct.observe |= of_twin.observe;
+        conduct.report_extras |= of_twin.report_extras;
+        conduct.prune_orphans &= of_twin.prune_orphans;
+    }
+}
+
 /// The manifests in a snapshot, as a compilation takes them.
 #[must_use]
 pub fn manifests_of(snapshot: &Snapshot) -> Manifests {
@@ -368,5 +382,6 @@ fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_
         let wait = Timestamp::now().until(change).ok().and_then(|span| Duration::try_from(span).ok());
         due = due.min(wait.unwrap_or_default() + Duration::from_millis(10));
     }
-    (wanted.life != Life::Absent || !wanted.manifests.is_empty()).then_some(due)
+    let waits = !wanted.manifests.is_empty() || !settled.left.reads.is_empty();
+    (wanted.life != Life::Absent || waits).then_some(due)
 }

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 /// it meanwhile raises its flag, so that the work in hand can stop early, and it is due again at once.
 #[derive(Debug)]
 pub(super) struct Queue<K> {
+    /// Before every due time: what is due then goes first.
+    first: Instant,
     due: BTreeMap<K, Instant>,
     order: BTreeSet<(Instant, K)>,
     at_work: BTreeMap<K, Arc<AtomicBool>>,
@@ -17,17 +19,26 @@ pub(super) struct Queue<K> {
 
 impl<K: Ord + Clone> Default for Queue<K> {
     fn default() -> Self {
-        Self { due: BTreeMap::new(), order: BTreeSet::new(), at_work: BTreeMap::new() }
+        Self { first: Instant::now(), due: BTreeMap::new(), order: BTreeSet::new(), at_work: BTreeMap::new() }
     }
 }
 
 impl<K: Ord + Clone> Queue<K> {
     /// Something changed: due now.
     pub(super) fn wake(&mut self, key: K) {
+        self.wake_at(key, Instant::now());
+    }
+
+    /// Something changed that cannot wait: due before everything else.
+    pub(super) fn wake_first(&mut self, key: K) {
+        self.wake_at(key, self.first);
+    }
+
+    fn wake_at(&mut self, key: K, at: Instant) {
         if let Some(flag) = self.at_work.get(&key) {
             flag.store(true, Ordering::Release);
         }
-        self.add(key, Instant::now());
+        self.add(key, at);
     }
 
     /// Due at a time, or sooner if it is already.
@@ -40,6 +51,11 @@ impl<K: Ord + Clone> Queue<K> {
         }
         self.due.insert(key.clone(), at);
         self.order.insert((at, key));
+    }
+
+    /// Whether the next key that is due cannot wait.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.next_due() == Some(self.first)
     }
 
     /// The next key that is due and not at work, with the flag that says when its work is out of date.
@@ -90,6 +106,20 @@ mod tests {
         assert!(queue.take(Instant::now()).is_none(), "never two at once");
         queue.finish(&"acme");
         assert!(queue.take(Instant::now()).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_wait_goes_first() {
+        let mut queue = Queue::default();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        queue.wake("acme");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        queue.wake("beta");
+        assert!(!queue.is_urgent());
+        queue.wake_first("beta");
+        assert!(queue.is_urgent());
+        assert_eq!(queue.take(Instant::now()).unwrap().0, "beta");
+        assert!(!queue.is_urgent());
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,11 +53,6 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
         let state = (stage.state)();
-        let (next, faults) = stage.look(&state).await;
-        unread.extend(faults);
-        if next.steps.is_empty() || (stage.gate)() != Gate::Open {
-            return Settled { done, left: next, unread };
-        }
         let applier = Applier {
             tenant: &stage.wanted.tenant,
             accounts: stage.accounts,
@@ -66,6 +61,18 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
             proof: stage.proof,
             gate: stage.gate,
         };
+        let known = stage.plan(&state);
+        if !known.reads.is_empty() {
+            // Reading may take its time: what takes access away does not wait for it.
+            let urgent = known.at_once();
+            let outcomes = applier.run(&urgent).await;
+            done.extend(urgent.steps.into_iter().zip(outcomes));
+        }
+        let (next, faults) = stage.look(&state).await;
+        unread.extend(faults);
+        if next.steps.is_empty() || (stage.gate)() != Gate::Open {
+            return Settled { done, left: next, unread };
+        }
         let outcomes = applier.run(&next).await;
         let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
         done.extend(next.steps.into_iter().zip(outcomes));

@@ -48,12 +48,13 @@ impl Operator {
                 running.spawn(self.clone().work(key, flag));
             }
             self.passes.waiting(TENANT, queue.len());
-            let full = tenants_running >= self.settings.concurrency;
+            let full = tenants_running >= self.settings.concurrency && !queue.is_urgent();
             let due = queue.next_due().filter(|at| !full || *at > Instant::now());
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 () = stop.cancelled() => break,
                 wake = wakes.next() => match wake {
+                    Wake::Tenant(tenant) if self.world.is_being_suspended(&tenant) => queue.wake_first(Key::Tenant(tenant)),
                     Wake::Tenant(tenant) => queue.wake(Key::Tenant(tenant)),
                     Wake::Account(account) => self.wake_account(&mut queue, account),
                     Wake::CredentialsSecret(secret) => {
@@ -86,8 +87,10 @@ impl Operator {
     }
 
     fn next(&self, queue: &mut Queue<Key>, tenants_running: usize) -> Option<(Key, Arc<AtomicBool>)> {
+        // What cannot wait has as many places again as all else.
+        let places = self.settings.concurrency * if queue.is_urgent() { 2 } else { 1 };
         let (key, flag) = queue.take(Instant::now())?;
-        if matches!(key, Key::Tenant(_)) && tenants_running >= self.settings.concurrency {
+        if matches!(key, Key::Tenant(_)) && tenants_running >= places {
             queue.finish(&key);
             queue.add(key, Instant::now());
             return None;
@@ -134,8 +137,9 @@ impl Operator {
             Key::Account(name) => {
                 let (changed, again) = self.reconcile_account(&name).await;
                 let failed = self.accounts.entry(&name).failures > 0;
-                let wake = changed.into_iter().map(Key::Tenant).collect();
-                After { key: Key::Account(name), wake, again, failed }
+                let tenants = changed.into_iter().map(Key::Tenant);
+                let rivals = self.rivals_to_tell(&name).into_iter().map(Key::Account);
+                After { wake: tenants.chain(rivals).collect(), key: Key::Account(name), again, failed }
             }
             Key::Tenant(name) => {
                 let next = self.pass(&name, out_of_date).await;

@@ -10,13 +10,17 @@ use super::roles::ATTACHMENTS_MAX;
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{Grouping, PermissionsBoundary, Rotation, TenantUser};
 use crate::model::{Class, KeyWish, PolicyRef, SecretTarget, Tags, WantedUser};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER};
+use crate::names::{
+    AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
+};
 use crate::policy::{self, Document, Effect, Scope, Statement};
 
 /// The inline policy that takes everything away while a user or its tenant is suspended.
 pub const SUSPENDED_POLICY: &str = "tenantry-suspended";
 /// The inline policy that takes everything away from `spec.expiresAt` on, whether the operator runs or not.
 pub const EXPIRY_POLICY: &str = "tenantry-expiry";
+/// The inline policy with the actions that the account denies to everyone.
+pub const DENIED_POLICY: &str = "tenantry-denied";
 /// Before the name of a role that a user has for a time, in the name of its inline policy.
 const UNTIL_PREFIX: &str = "tenantry-until-";
 /// The condition key of the current time on AWS.
@@ -49,7 +53,7 @@ impl Compiler<'_> {
             let inline: usize = wanted.inline.values().map(Document::size).sum();
             if inline > policy::AWS_INLINE_USER {
                 let message = format!(
-                    "the inline policies for temporaryRoles and expiresAt have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time.",
+                    "the inline policies for temporaryRoles, expiresAt and the account's deniedActions have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time, or deny fewer actions.",
                     policy::AWS_INLINE_USER
                 );
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
@@ -96,18 +100,14 @@ impl Compiler<'_> {
         } else {
             attached.extend(everyone);
         }
-        let boundary = facts.manifest.spec.aws.as_ref().and_then(|aws| match &aws.permissions_boundary {
-            Some(PermissionsBoundary::Arn(arn)) => Some(arn.clone()),
-            Some(PermissionsBoundary::Managed) | None => None,
-        });
         WantedUser {
             owner: subject.clone(),
             path: naming.path(),
             tags: self.user_tags(subject, user, facts),
-            boundary,
+            boundary: self.boundary(facts),
             groups: grouped.then(|| naming.group()).into_iter().collect(),
             attached,
-            inline: self.inline(user, account, grants),
+            inline: self.inline(user, account, facts, grants),
             key: self.key(subject, user, account, facts),
         }
     }
@@ -125,12 +125,35 @@ impl Compiler<'_> {
         self.tenant.spec.suspended || user.spec.suspended || expired
     }
 
-    fn inline(&self, user: &TenantUser, account: &AccountName, grants: &Grants) -> BTreeMap<String, Document> {
+    fn boundary(&self, facts: &AccountFacts) -> Option<String> {
+        match facts.manifest.spec.aws.as_ref()?.permissions_boundary.as_ref()? {
+            PermissionsBoundary::Arn(arn) => Some(arn.clone()),
+            PermissionsBoundary::Managed => {
+                let cluster = &self.context.cluster;
+                let name = boundary_policy(cluster, &facts.manifest.spec.name_prefix);
+                let id = facts.id.as_deref().unwrap_or_default();
+                Some(format!("arn:{}:iam::{id}:policy{}{name}", facts.partition, cluster_path(cluster)))
+            }
+        }
+    }
+
+    fn inline(
+        &self,
+        user: &TenantUser,
+        account: &AccountName,
+        facts: &AccountFacts,
+        grants: &Grants,
+    ) -> BTreeMap<String, Document> {
         let mut inline = BTreeMap::new();
         let everything =
             || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
         if self.tenant.spec.suspended || user.spec.suspended {
             inline.insert(SUSPENDED_POLICY.to_owned(), Document::aws(vec![everything()]));
+        }
+        let denied = &facts.manifest.spec.denied_actions;
+        if !denied.is_empty() {
+            let deny = Statement::new(Effect::Deny, Scope::These(denied.clone()), Scope::These(vec!["*".into()]));
+            inline.insert(DENIED_POLICY.to_owned(), Document::aws(vec![deny]));
         }
         if let Some(time) = &user.spec.expires_at {
             let deny = everything().when("DateGreaterThanEquals", CURRENT_TIME, &[&utc(time.0)]);
@@ -143,8 +166,7 @@ impl Compiler<'_> {
             let documents = grants.get(&temporary.name).and_then(|grant| grant.documents.get(account));
             let statements = documents.into_iter().flatten().flat_map(|document| document.statements.clone());
             let until = utc(temporary.until.0);
-            let statements: Vec<Statement> =
-                statements.map(|statement| statement.when("DateLessThan", CURRENT_TIME, &[&until])).collect();
+            let statements: Vec<Statement> = statements.map(|statement| before(statement, &until)).collect();
             if !statements.is_empty() {
                 inline.insert(format!("{UNTIL_PREFIX}{}", temporary.name), Document::aws(statements));
             }
@@ -177,6 +199,13 @@ impl Compiler<'_> {
 pub fn secret_name(user: &TenantUser, account: &AccountName) -> String {
     let chosen = user.spec.access_key.as_ref().and_then(|key| key.secret_name.clone());
     format!("{}-{account}", chosen.unwrap_or_else(|| user.name_any()))
+}
+
+/// The statement until then. A bound of the role's own stays beside it: the current time always exists, so that the same
+/// operator with `IfExists` means the same.
+fn before(statement: Statement, until: &str) -> Statement {
+    let taken = statement.conditions.get("DateLessThan").is_some_and(|keys| keys.contains_key(CURRENT_TIME));
+    statement.when(if taken { "DateLessThanIfExists" } else { "DateLessThan" }, CURRENT_TIME, &[until])
 }
 
 /// Seconds are the finest that condition values of IAM take.

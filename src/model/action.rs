@@ -43,6 +43,13 @@ pub enum CloudAction {
     CreateGroup(Group),
     /// Deletes an empty group.
     DeleteGroup(CloudName),
+    /// Gives a group another path: off ours, it is released; onto ours, it is taken over.
+    MoveGroup {
+        /// Which group.
+        group: CloudName,
+        /// Its new path.
+        path: String,
+    },
     /// Makes a user with path, tags and boundary; edges follow as steps of their own.
     CreateUser(User),
     /// Deletes a user with everything that hangs on it and that the inventory does not know.
@@ -176,6 +183,8 @@ pub enum Read {
     Keys(CloudName),
     /// One object, whole and live.
     Object(ObjectId),
+    /// The tags of a policy, which the bulk call omits: one call.
+    Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
 }
@@ -186,6 +195,7 @@ impl Read {
     pub fn object(&self) -> ObjectId {
         match self {
             Self::Keys(user) => ObjectId::user(user),
+            Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
         }
     }
@@ -204,6 +214,8 @@ pub enum Finding {
     Policy(Policy),
     /// A user's keys.
     Keys(Vec<AccessKey>),
+    /// A policy's tags.
+    Tags(Tags),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -219,7 +231,7 @@ impl CloudAction {
     pub fn object(&self) -> ObjectId {
         match self {
             Self::CreateGroup(group) => ObjectId::group(&group.name),
-            Self::DeleteGroup(name) => ObjectId::group(name),
+            Self::DeleteGroup(name) | Self::MoveGroup { group: name, .. } => ObjectId::group(name),
             Self::CreateUser(user) => ObjectId::user(&user.name),
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
@@ -235,6 +247,22 @@ impl CloudAction {
             | Self::SetKeyActive { user, .. }
             | Self::DeleteKey { user, .. } => ObjectId::user(user),
         }
+    }
+
+    /// Whether the act only takes something away, so that it is done as well where there is nothing.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::RemoveMember { .. }
+                | Self::Detach { .. }
+                | Self::DeleteInline { .. }
+                | Self::SetKeyActive { active: false, .. }
+                | Self::DeleteKey { .. }
+        )
     }
 
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.

@@ -34,7 +34,7 @@ pub struct Inventory {
     pub users: BTreeMap<CloudName, User>,
     /// Groups on our path.
     pub groups: BTreeMap<CloudName, Group>,
-    /// Policies with our marks or on our path.
+    /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
@@ -130,6 +130,25 @@ impl Inventory {
         part
     }
 
+    /// Whether anything of the tenant carries our marks, or may: a policy whose tags were never read. What lies under its
+    /// path alone is nobody's: somebody took the marks off, or we did on purpose.
+    #[must_use]
+    pub fn is_marked(&self, tenant: &TenantName) -> bool {
+        self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
+    }
+
+    /// The tenants of which anything here carries our marks, or may.
+    #[must_use]
+    pub fn tenants_marked(&self) -> BTreeSet<TenantName> {
+        self.tenants().into_iter().filter(|tenant| self.is_marked(tenant)).collect()
+    }
+
+    fn may_be_marked(&self, object: &ObjectId) -> bool {
+        let unread =
+            object.kind == ObjectKind::Policy && self.policies.get(&object.name).is_some_and(|it| it.tags.is_none());
+        unread || self.mark(object).is_some_and(|mark| mark.cluster == self.cluster)
+    }
+
     /// The tenants that have anything here.
     #[must_use]
     pub fn tenants(&self) -> BTreeSet<TenantName> {
@@ -185,6 +204,11 @@ impl Inventory {
             CloudAction::DeleteGroup(name) => {
                 self.groups.remove(name);
                 self.count("Groups", -1);
+            }
+            CloudAction::MoveGroup { group, path } => {
+                if let Some(known) = self.groups.get(group).cloned() {
+                    self.learn(&ObjectId::group(group), Finding::Group(Group { path: path.clone(), ..known }));
+                }
             }
             CloudAction::CreateUser(user) => {
                 self.users.insert(user.name.clone(), user.clone());
@@ -318,6 +342,11 @@ impl Inventory {
                     user.keys = Some(keys);
                 }
             }
+            Finding::Tags(tags) => {
+                if let Some(policy) = self.policies.get_mut(&object.name) {
+                    policy.tags = Some(tags);
+                }
+            }
             Finding::Mark { .. } => {}
             found => {
                 let mut known_keys = None;
@@ -338,7 +367,7 @@ impl Inventory {
         let on_path = |path: &str| crate::names::tenant_of_path(&cluster, path).is_some();
         let ours = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.cluster == cluster);
         match found {
-            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => {}
+            Finding::Absent | Finding::Keys(_) | Finding::Tags(_) | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {
@@ -359,7 +388,8 @@ impl Inventory {
             }
             Finding::Policy(policy) => {
                 let mark = policy.mark(&cluster);
-                if ours(&mark) || on_path(&policy.path) {
+                let of_account = policy.path == crate::names::cluster_path(&cluster);
+                if ours(&mark) || of_account || on_path(&policy.path) {
                     self.policies.insert(policy.name.clone(), policy);
                 } else {
                     let stub = Stub { arn: policy.arn, mark, mark_read: policy.tags.is_some() };

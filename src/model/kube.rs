@@ -176,6 +176,15 @@ pub enum ClusterAction {
         /// The UID that it must have.
         uid: String,
     },
+    /// Takes the TenantUser's ownership off a Secret of ours, so that it stays when its owner goes.
+    ReleaseSecret {
+        /// Which.
+        secret: SecretTarget,
+        /// The UID that it must have.
+        uid: String,
+        /// Whether our labels and annotations come off too: from then on it is nobody's.
+        unmark: bool,
+    },
     /// Deletes a manifest in a namespace of a Tenant that is being deleted.
     DeleteManifest(ManifestRef),
 }

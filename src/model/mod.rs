@@ -5,6 +5,7 @@ mod cloud;
 mod fault;
 mod inventory;
 mod kube;
+mod rules;
 mod sweep;
 mod wanted;
 
@@ -15,8 +16,9 @@ pub use inventory::{Inventory, Quota};
 pub use kube::{
     ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
 };
+pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{
-    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
-    WantedUser,
+    Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
+    WantedPolicy, WantedUser,
 };

@@ -39,6 +39,7 @@ impl Inventory {
         }
         for object in &fresh {
             self.carry_over(object, &mut next);
+            next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
@@ -101,6 +102,6 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         Finding::User(user) => Some(ObjectId::user(&user.name)),
         Finding::Group(group) => Some(ObjectId::group(&group.name)),
         Finding::Policy(policy) => Some(ObjectId::policy(&policy.name)),
-        Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => None,
+        Finding::Absent | Finding::Keys(_) | Finding::Tags(_) | Finding::Mark { .. } => None,
     }
 }

@@ -93,8 +93,10 @@ impl Account<'_, '_, '_> {
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
-            if mark.is_none() && self.is_unread(object) {
-                self.draft.read(self.name, Read::Object(object.clone()));
+            // Its description says whose it was made for, and only its tags whether it still is.
+            let told = self.life(owner).is_some_and(|life| life.told);
+            if self.is_unread(object) && (mark.is_none() || !told) {
+                self.draft.read(self.name, Read::Tags(object.name.clone()));
                 return Standing::Other;
             }
             let on_our_path = crate::names::tenant_of_path(&self.inventory.cluster, &path).is_some();
@@ -111,7 +113,7 @@ impl Account<'_, '_, '_> {
                 self.draft.read(self.name, Read::Object(object.clone()));
                 Standing::Other
             }
-            Some(stub) if stub.mark.is_none() && adopt && object.kind != ObjectKind::Group => Standing::Adoptable,
+            Some(stub) if stub.mark.is_none() && adopt => Standing::Adoptable,
             Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
         }
     }
@@ -129,7 +131,10 @@ impl Account<'_, '_, '_> {
             None => "it carries no mark of ours".to_owned(),
         };
         let help = match (object.kind, mark) {
-            (ObjectKind::Group, _) => "Rename that group, or set spec.namePrefix on the CloudAccount.".to_owned(),
+            (ObjectKind::Group, _) => {
+                "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
+                    .to_owned()
+            }
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
             }
@@ -184,20 +189,6 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    /// Sets what is missing and removes what is not wanted: a tag is a right wherever policies look at principal tags, so
-    /// every tag on an object of ours is ours, but for those that AWS itself sets.
-    fn tags(&mut self, of: &ObjectId, subject: &ManifestRef, seen: &Tags, wanted: &Tags) {
-        let set: Tags =
-            wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        let unset: BTreeSet<String> =
-            seen.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with("aws:")).cloned().collect();
-        if !set.is_empty() || !unset.is_empty() {
-            let mut detail: Vec<String> = set.iter().map(|(key, value)| format!("+ {key}={value}")).collect();
-            detail.extend(unset.iter().map(|key| format!("- {key}")));
-            self.step(subject, Rank::Repair, CloudAction::SetTags { of: of.clone(), set, unset }, detail);
-        }
-    }
-
     /// Whether the account's quota has room for one more, counting what this plan already makes.
     fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
         let Some(known) = self.inventory.quotas.get(quota).copied() else { return true };
@@ -229,7 +220,11 @@ impl Account<'_, '_, '_> {
         self.claimed.insert(object.clone());
         let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
         let attached = match self.standing(&object, &wanted.owner) {
-            Standing::Other | Standing::Adoptable => return,
+            Standing::Other => return,
+            Standing::Adoptable => {
+                let action = CloudAction::MoveGroup { group: name.clone(), path: wanted.path.clone() };
+                return self.step(&wanted.owner, Rank::Change, action, Vec::new());
+            }
             Standing::Absent => {
                 if !self.has_room(&wanted.owner, "Groups", &object) {
                     return;
@@ -261,7 +256,7 @@ impl Account<'_, '_, '_> {
             Standing::Other => {}
             Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
             Standing::Absent => {
-                if !self.has_room(&wanted.owner, "Users", &object) {
+                if !self.has_room(&wanted.owner, "Users", &object) || !self.has_boundary(wanted) {
                     return;
                 }
                 let user = User {
@@ -284,7 +279,7 @@ impl Account<'_, '_, '_> {
                 let Some(seen) = self.inventory.users.get(name) else { return };
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
-                if seen.boundary != wanted.boundary {
+                if seen.boundary != wanted.boundary && self.has_boundary(wanted) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];
                     let action = CloudAction::SetBoundary { user: name.clone(), boundary };
@@ -293,6 +288,19 @@ impl Account<'_, '_, '_> {
                 self.user_edges(&seen, wanted);
             }
         }
+    }
+
+    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
+    fn has_boundary(&mut self, wanted: &WantedUser) -> bool {
+        let Some(arn) = &wanted.boundary else { return true };
+        let cluster = &self.inventory.cluster;
+        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
+        let there = self.inventory.policies.values().any(|policy| policy.arn == *arn);
+        if ours && !there {
+            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
+            self.refuse(&wanted.owner, Class::Waiting, message);
+        }
+        !ours || there
     }
 
     fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {
@@ -304,7 +312,7 @@ impl Account<'_, '_, '_> {
         }
         for group in seen.groups.difference(&wanted.groups) {
             let action = CloudAction::RemoveMember { group: group.clone(), user: seen.name.clone() };
-            self.step(&wanted.owner, Rank::Revoke, action, Vec::new());
+            self.take_away(&wanted.owner, action, self.is_foreign_group(group));
         }
         let object = ObjectId::user(&seen.name);
         self.inline(&object, &wanted.owner, &seen.inline, &wanted.inline);
@@ -334,7 +342,7 @@ impl Account<'_, '_, '_> {
         }
         for arn in seen.iter().filter(|arn| !wanted.iter().any(|policy| self.inventory.is(arn, policy))) {
             let action = CloudAction::Detach { from: of.clone(), arn: arn.clone() };
-            self.step(subject, Rank::Revoke, action, Vec::new());
+            self.take_away(subject, action, self.is_foreign_policy(arn));
         }
     }
 
@@ -353,12 +361,6 @@ impl Account<'_, '_, '_> {
             }
         }
         self.drop_inline(of, subject, seen.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect());
-    }
-
-    pub(super) fn drop_inline(&mut self, of: &ObjectId, subject: &ManifestRef, names: Vec<String>) {
-        for name in names {
-            self.step(subject, Rank::Revoke, CloudAction::DeleteInline { of: of.clone(), name }, Vec::new());
-        }
     }
 
     /// Whether the object is ours, or this plan makes it; where it is neither, its own manifest says why.

@@ -12,8 +12,7 @@ use jiff::SignedDuration;
 use super::account::Account;
 use super::{Action, Rank};
 use crate::model::{
-    AccessKey, Class, CloudAction, ClusterAction, KeyWish, Read, SecretSeen, SecretTarget, User, WantedAccount,
-    WantedUser,
+    AccessKey, Class, CloudAction, KeyWish, Life, Read, SecretSeen, SecretTarget, User, WantedAccount, WantedUser,
 };
 use crate::names::{ManifestKind, ManifestRef};
 
@@ -82,7 +81,19 @@ fn issue(
     let young = |key: &AccessKey| now.duration_since(key.created) < CRASH_LEFT;
     let mut first: Vec<usize> = Vec::new();
     let mut left: Vec<&AccessKey> = Vec::new();
-    for key in others {
+    let reported = account.reports_extras();
+    if reported {
+        // Nothing tells a key that a crash left from one that somebody just made: both stay.
+        tell(account, user, owner, others.iter().map(|key| key.id.clone()));
+        if others.len() >= KEYS_MAX {
+            let message = format!(
+                "no key was made: {} has {KEYS_MAX} access keys that no manifest asks for, and IAM allows no more. Delete one of them.",
+                user.name
+            );
+            return account.refuse(owner, Class::QuotaExceeded, message);
+        }
+    }
+    for key in others.iter().filter(|_| !reported) {
         if young(key) {
             first.push(delete(account, user, owner, &key.id, &[]));
         } else {
@@ -117,6 +128,9 @@ fn retire(
     held: &AccessKey,
     others: &[&AccessKey],
 ) {
+    if account.reports_extras() {
+        return tell(account, user, owner, others.iter().map(|key| key.id.clone()));
+    }
     let now = account.draft.now;
     let overlap = SignedDuration::from_secs(wish.overlap_seconds);
     let since_published = now.duration_since(held.created);
@@ -131,8 +145,20 @@ fn retire(
 }
 
 fn remove_all(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef) {
-    for id in known_ids(account, user, owner) {
+    let ours: BTreeSet<String> = secrets_of(account, owner).filter_map(|(_, secret)| secret.key_id.clone()).collect();
+    let known = known_ids(account, user, owner);
+    let (ours, theirs): (Vec<String>, Vec<String>) =
+        known.into_iter().partition(|id| !account.reports_extras() || ours.contains(id));
+    for id in ours {
         delete(account, user, owner, &id, &[]);
+    }
+    tell(account, user, owner, theirs.into_iter());
+}
+
+/// Keys that are in no Secret of ours and that the account's `extras: Report` leaves alone.
+fn tell(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef, ids: impl Iterator<Item = String>) {
+    for id in ids {
+        account.take_away(owner, CloudAction::DeleteKey { user: user.name.clone(), id }, true);
     }
 }
 
@@ -193,7 +219,6 @@ fn secrets_of<'s>(
 pub(super) fn remove_unwanted_secrets(account: &mut Account<'_, '_, '_>, target: &WantedAccount) {
     let wishes: BTreeSet<&SecretTarget> =
         target.users.values().flatten().filter_map(|user| user.key.as_ref()).map(|wish| &wish.secret).collect();
-    let tenant = account.draft.wanted.tenant_ref();
     let unwanted: Vec<_> = account
         .cluster
         .secrets
@@ -207,7 +232,11 @@ pub(super) fn remove_unwanted_secrets(account: &mut Account<'_, '_, '_>, target:
         if life.is_some_and(|life| life.held && !life.deleting) {
             continue;
         }
-        let subject = if life.is_some() { user } else { tenant.clone() };
+        // Let go while the account was only observed: its user is an orphan, and this is the only copy of its key.
+        if life.is_none() && seen.owner_uid.is_empty() && account.draft.wanted.life != Life::Deleting {
+            continue;
+        }
+        let subject = account.draft.subject_of_secret(&secret, &seen);
         // The Secret notes the key's id: it goes last, so that a crash between the two forgets no key.
         let keys: Vec<usize> = account
             .draft
@@ -220,11 +249,9 @@ pub(super) fn remove_unwanted_secrets(account: &mut Account<'_, '_, '_>, target:
             })
             .map(|(index, _)| index)
             .collect();
-        let uid = seen.uid;
-        let index = account.draft.steps.len();
-        let action = Action::Cluster(ClusterAction::DeleteSecret { secret, uid });
-        account.draft.step(&subject, Rank::Revoke, action, Vec::new());
-        if let Some(step) = account.draft.steps.get_mut(index) {
+        let (name, draft) = (account.name, &mut *account.draft);
+        let index = draft.end_of_secret(name, &subject, &secret, &seen);
+        if let Some(step) = index.and_then(|index| draft.steps.get_mut(index)) {
             step.needs.extend(keys);
         }
     }

@@ -62,8 +62,8 @@ impl Report {
     /// A folded diff for each tenant of an account, or of the cluster.
     fn folded(&self, account: Option<&AccountName>) -> Vec<String> {
         let place = account.map_or("cluster", AccountName::as_str);
-        let sections = self.tenants().into_iter().filter_map(|tenant| {
-            let own = |it: &&super::report::Change| it.tenant == *tenant && it.account.as_ref() == account;
+        let sections = [None].into_iter().chain(self.tenants().into_iter().map(Some)).filter_map(|tenant| {
+            let own = |it: &&super::report::Change| it.tenant.as_ref() == tenant && it.account.as_ref() == account;
             let count = self.changes.iter().filter(own).count();
             let lines: Vec<String> = self.of(tenant, account).into_iter().map(|line| line.text).collect();
             let lines: Vec<String> = lines.into_iter().filter(|line| !line.starts_with("> ")).collect();
@@ -74,8 +74,9 @@ impl Report {
             let body = body.join("\n");
             let fence = "`".repeat(longest_run(&body, '`').max(2) + 1);
             let changes = if count == 1 { "change" } else { "changes" };
+            let whose = tenant.map_or_else(|| "whole account".to_owned(), |tenant| format!("tenant {tenant}"));
             Some(format!(
-                "\n<details><summary>{place}: tenant {tenant}, {count} {changes}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n"
+                "\n<details><summary>{place}: {whose}, {count} {changes}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n"
             ))
         });
         sections.collect()

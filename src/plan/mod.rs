@@ -3,28 +3,34 @@
 
 mod account;
 mod cluster;
+mod conduct;
 mod difference;
 mod keys;
 mod markdown;
 mod order;
+mod orphans;
 mod people;
+mod release;
 mod removal;
 mod render;
 mod report;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, ObjectId, Read, Refusal, Wanted,
-};
+use crate::model::{CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Read, Refusal, Wanted};
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+use crate::policy::Effect;
 
+pub use conduct::{Why, Withheld};
+pub use orphans::Orphan;
 pub use people::{People, Share, people};
 pub use render::{Line, Tone, render};
-pub use report::{About, Change, Deed, Left, REPORT_FORMAT, Refused, Report, Summary};
+pub use report::{About, Change, Deed, Left, REPORT_FORMAT, Refused, Report, Summary, Told};
+pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -97,17 +103,6 @@ pub enum Outcome {
     Skipped,
 }
 
-/// An object with our marks that no manifest wants and whose manifest is gone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Orphan {
-    /// In which account.
-    pub account: AccountName,
-    /// Which object.
-    pub object: ObjectId,
-    /// The owner that its mark names.
-    pub owner: String,
-}
-
 /// What lies between what should be and what is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
@@ -119,6 +114,8 @@ pub struct Plan {
     pub reads: BTreeMap<AccountName, BTreeSet<Read>>,
     /// What is not done, and why.
     pub refusals: Vec<Refusal>,
+    /// What differs and is not put right, because the account, its conduct or a pause says so.
+    pub withheld: Vec<Withheld>,
     /// What no manifest wants.
     pub orphans: Vec<Orphan>,
 }
@@ -140,17 +137,20 @@ struct Draft<'a> {
     steps: Vec<Step>,
     reads: BTreeMap<AccountName, BTreeSet<Read>>,
     refusals: Vec<Refusal>,
+    withheld: Vec<Withheld>,
     orphans: Vec<Orphan>,
 }
 
 impl Draft<'_> {
     /// Notes a step. For a paused manifest only what takes access away, and what its deletion needs.
     fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) {
+        let step = Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail };
         let life = self.wanted.manifests.get(subject);
-        if life.is_some_and(|life| life.paused && !life.deleting) && !takes_access_away(&action) {
+        if life.is_some_and(|life| life.paused && !life.deleting) && !takes_access_away(&step.action) {
+            self.withheld.push(Withheld::of(&step, step.action.account(), Why::Paused));
             return;
         }
-        self.steps.push(Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail });
+        self.steps.push(step);
     }
 
     fn read(&mut self, account: &AccountName, read: Read) {
@@ -158,10 +158,25 @@ impl Draft<'_> {
     }
 }
 
+impl Plan {
+    /// The part that takes access away and waits for nothing: it goes before anything is read.
+    #[must_use]
+    pub fn at_once(&self) -> Self {
+        let mut part = Self { reads: BTreeMap::new(), ..self.clone() };
+        part.steps.retain(|step| step.needs.is_empty() && takes_access_away(&step.action));
+        part
+    }
+}
+
 /// Suspension and expiry go on while everything else is paused.
 fn takes_access_away(action: &Action) -> bool {
     let Action::Cloud { action, .. } = action else { return false };
-    matches!(action, CloudAction::PutInline { .. } | CloudAction::SetKeyActive { active: false, .. })
+    match action {
+        // A role for a time is an inline policy too.
+        CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
+        CloudAction::SetKeyActive { active, .. } => !active,
+        _ => false,
+    }
 }
 
 /// Compares what should be with what is.
@@ -173,19 +188,29 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         steps: Vec::new(),
         reads: BTreeMap::new(),
         refusals: wanted.refusals.clone(),
+        withheld: Vec::new(),
         orphans: Vec::new(),
     };
     for (account, inventory) in &observed.accounts {
+        let first = draft.steps.len();
         account::plan(&mut draft, account, inventory, observed.cluster);
+        if wanted.observes(account) {
+            draft.hold_back(account, first);
+        }
     }
+    release::secrets_of_lost_accounts(&mut draft, observed);
     cluster::plan(&mut draft, observed);
     draft.refusals.sort();
     draft.refusals.dedup();
+    draft.withheld.extend(conduct::given_up(wanted));
+    draft.withheld.sort();
+    draft.withheld.dedup();
     Plan {
         tenant: wanted.tenant.clone(),
         steps: order::sorted(&wanted.tenant, draft.steps),
         reads: draft.reads,
         refusals: draft.refusals,
+        withheld: draft.withheld,
         orphans: draft.orphans,
     }
 }

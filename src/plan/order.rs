@@ -67,7 +67,9 @@ fn brings(action: &Action) -> Vec<Event> {
             vec![Event::Applied(object.at.clone())]
         }
         Action::Cluster(ClusterAction::Delete(at)) => at.namespace.iter().cloned().map(Event::Emptied).collect(),
-        Action::Cluster(ClusterAction::DeleteSecret { secret, .. }) => vec![Event::Emptied(secret.namespace.clone())],
+        Action::Cluster(ClusterAction::DeleteSecret { secret, .. } | ClusterAction::ReleaseSecret { secret, .. }) => {
+            vec![Event::Emptied(secret.namespace.clone())]
+        }
         Action::Cluster(ClusterAction::DeleteManifest(manifest)) => {
             manifest.namespace.iter().cloned().map(Event::Emptied).collect()
         }
@@ -91,6 +93,7 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::CreateGroup(_)
         | CloudAction::CreateUser(_)
         | CloudAction::CreatePolicy(_)
+        | CloudAction::MoveGroup { .. }
         | CloudAction::SetTags { .. } => vec![exists(object)],
         CloudAction::RemoveMember { group, .. } => vec![freed(object), freed(ObjectId::group(group))],
         CloudAction::Detach { arn, .. } => {

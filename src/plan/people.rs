@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::account::last_part;
-use super::{Action, Plan};
+use super::{About, Action, Plan};
 use crate::model::{CloudAction, ClusterAction, ClusterState, Effect, Inventory, KubeKind, ObjRef, PolicyRef, User};
 use crate::names::{AccountName, CloudName, TAG_PRINCIPAL_USER, TenantName, operator_binding};
 use crate::policy::evaluate::Context;
@@ -65,18 +65,20 @@ struct Change {
     too_large: bool,
 }
 
-/// Says what a plan means for the people of its tenant.
+/// Says what a plan means for the people of its tenant. `accounts` is what is there of the tenant before it, boundaries
+/// included; `rules` are done first.
 #[must_use]
 pub fn people(
     plan: &Plan,
     accounts: &BTreeMap<AccountName, Inventory>,
+    rules: &BTreeMap<AccountName, About>,
     cluster: &ClusterState,
     now: Timestamp,
 ) -> Vec<People> {
     let mut all = Vec::new();
     for (account, before) in accounts {
         let mut changes: BTreeMap<String, Change> = BTreeMap::new();
-        let after = afterwards(plan, account, before);
+        let after = afterwards(plan, account, before, rules.get(account));
         let names: BTreeSet<&CloudName> = before.users.keys().chain(after.users.keys()).collect();
         for name in names {
             let change = change(name, before, &after, now);
@@ -113,8 +115,12 @@ fn together(tenant: &TenantName, account: Option<&AccountName>, changes: BTreeMa
 }
 
 /// The account as it is when the plan was carried out: the inventory records the acts as if they were done.
-fn afterwards(plan: &Plan, account: &AccountName, before: &Inventory) -> Inventory {
+fn afterwards(plan: &Plan, account: &AccountName, before: &Inventory, about: Option<&About>) -> Inventory {
     let mut after = before.clone();
+    let rules = about.filter(|about| !about.observed).map(|about| about.rules.steps.as_slice());
+    for (action, _) in rules.unwrap_or_default() {
+        after.record(action, &Effect::Done, Instant::now());
+    }
     for step in &plan.steps {
         let Action::Cloud { account: of, action } = &step.action else { continue };
         if of == account {

@@ -1,7 +1,7 @@
 //! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
 
 use super::account::Account;
-use super::{Orphan, Rank, keys};
+use super::{Rank, keys};
 use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
 use crate::names::{CloudName, ManifestRef};
 
@@ -12,7 +12,7 @@ impl Account<'_, '_, '_> {
         for object in self.inventory.of_tenant(&wanted.tenant) {
             let Some(mark) = self.inventory.mark(&object) else {
                 if self.is_unread(&object) && !self.claimed.contains(&object) {
-                    self.draft.read(self.name, Read::Object(object));
+                    self.draft.read(self.name, Read::Tags(object.name));
                 }
                 continue;
             };
@@ -24,7 +24,11 @@ impl Account<'_, '_, '_> {
             match (owner, wanted.life) {
                 (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
-                    self.remove(&object, &manifest)
+                    if life.deleting {
+                        self.let_go(&object, &manifest);
+                    } else {
+                        self.remove(&object, &manifest);
+                    }
                 }
                 (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
                     self.remove(&object, &manifest);
@@ -32,13 +36,12 @@ impl Account<'_, '_, '_> {
                 (owner, Life::Deleting) => {
                     let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
                     if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
-                        self.remove(&object, &manifest);
+                        self.let_go(&object, &manifest);
                     }
                 }
-                _ => {
-                    let account = self.name.clone();
-                    self.draft.orphans.push(Orphan { account, object, owner: mark.owner });
-                }
+                // A description says whose a policy was made for; whether it still is, its tags say.
+                _ if self.is_unread(&object) => self.draft.read(self.name, Read::Tags(object.name)),
+                _ => self.orphan(object, mark.owner),
             }
         }
     }
@@ -59,7 +62,7 @@ impl Account<'_, '_, '_> {
         life.adopt || self.on_our_path(object)
     }
 
-    fn on_our_path(&self, object: &ObjectId) -> bool {
+    pub(super) fn on_our_path(&self, object: &ObjectId) -> bool {
         let path = match object.kind {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
@@ -68,7 +71,7 @@ impl Account<'_, '_, '_> {
         path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
     }
 
-    fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
+    pub(super) fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
         match object.kind {
             ObjectKind::User => self.remove_user(&object.name, subject),
             ObjectKind::Group => self.remove_group(&object.name, subject),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::{About, Report};
-use super::{Action, Plan, Step, account::last_part};
+use super::{Action, Plan, Step, Why, account::last_part};
 use crate::model::{CloudAction, ClusterAction, ObjectId};
 use crate::names::{AccountName, CloudName, TenantName};
 
@@ -97,10 +97,11 @@ impl Report {
     /// What is told of one account, or of the cluster, tenant by tenant.
     fn part(&self, account: Option<&AccountName>) -> Vec<Line> {
         let mut lines = Vec::new();
-        for tenant in self.tenants() {
+        for tenant in [None].into_iter().chain(self.tenants().into_iter().map(Some)) {
             let of_tenant = self.of(tenant, account);
             if !of_tenant.is_empty() {
-                lines.push(Line::new(Tone::Heading, format!("  tenant {tenant}")));
+                let title = tenant.map_or_else(|| "whole account".to_owned(), |tenant| format!("tenant {tenant}"));
+                lines.push(Line::new(Tone::Heading, format!("  {title}")));
                 lines.extend(of_tenant.into_iter().map(|line| {
                     let text = format!("    {}", line.text);
                     Line { text: text.trim_end().to_owned(), ..line }
@@ -112,20 +113,25 @@ impl Report {
 
     /// The tenants that anything is told of, in the order of the plans.
     pub(super) fn tenants(&self) -> Vec<&TenantName> {
-        let changes = self.changes.iter().map(|it| &it.tenant);
-        let refused = self.refused.iter().map(|it| &it.tenant);
+        let changes = self.changes.iter().filter_map(|it| it.tenant.as_ref());
+        let refused = self.refused.iter().filter_map(|it| it.tenant.as_ref());
         let orphans = self.orphans.iter().map(|it| &it.tenant);
-        let mut tenants: Vec<&TenantName> =
-            changes.chain(refused).chain(orphans).chain(self.people.iter().map(|it| &it.tenant)).collect();
+        let withheld = self.withheld.iter().filter_map(|it| it.tenant.as_ref());
+        let mut tenants: Vec<&TenantName> = changes
+            .chain(refused)
+            .chain(withheld)
+            .chain(orphans)
+            .chain(self.people.iter().map(|it| &it.tenant))
+            .collect();
         tenants.sort();
         tenants.dedup();
         tenants
     }
 
-    /// What is told of one tenant in one account, or in the cluster.
-    pub(super) fn of(&self, tenant: &TenantName, account: Option<&AccountName>) -> Vec<Line> {
+    /// What is told of one tenant, or of none in particular, in one account or in the cluster.
+    pub(super) fn of(&self, tenant: Option<&TenantName>, account: Option<&AccountName>) -> Vec<Line> {
         let mut lines = Vec::new();
-        for change in self.changes.iter().filter(|it| it.tenant == *tenant && it.account.as_ref() == account) {
+        for change in self.changes.iter().filter(|it| it.tenant.as_ref() == tenant && it.account.as_ref() == account) {
             let tone = match change.deed {
                 super::report::Deed::Add => Tone::Add,
                 super::report::Deed::Change => Tone::Change,
@@ -140,17 +146,30 @@ impl Report {
                 None => lines.push(Line::new(tone, head)),
             }
         }
-        for refused in self.refused.iter().filter(|it| it.tenant == *tenant && it.account.as_ref() == account) {
+        for refused in self.refused.iter().filter(|it| it.tenant.as_ref() == tenant && it.account.as_ref() == account) {
             lines.push(Line::new(Tone::Refused, format!("! {}: {}", refused.manifest, refused.message)));
         }
-        for left in self.orphans.iter().filter(|it| it.tenant == *tenant && Some(&it.orphan.account) == account) {
+        for told in self.withheld.iter().filter(|it| it.tenant.as_ref() == tenant && it.account.as_ref() == account) {
+            lines.push(Line::new(Tone::Plain, format!("= {} ({})", told.words, reason(told.why))));
+        }
+        for left in self.orphans.iter().filter(|it| Some(&it.tenant) == tenant && Some(&it.orphan.account) == account) {
             let text = format!("? {} is an orphan: {} is gone", left.orphan.object, left.orphan.owner);
             lines.push(Line::new(Tone::Refused, text));
         }
-        for people in self.people.iter().filter(|it| it.tenant == *tenant && it.account.as_ref() == account) {
+        for people in self.people.iter().filter(|it| Some(&it.tenant) == tenant && it.account.as_ref() == account) {
             lines.extend(people.lines().into_iter().map(|line| Line::new(Tone::People, format!("> {line}"))));
         }
         lines
+    }
+}
+
+/// Why something is not done, in a few words.
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Observed => "not done: the account is only observed",
+        Why::Extra => "left: nobody asked for it, and the account has extras: Report",
+        Why::Paused => "not done: paused",
+        Why::Abandoned => "given up",
     }
 }
 
@@ -178,6 +197,9 @@ pub(super) fn line(step: &Step) -> (char, &'static str, String) {
             ClusterAction::DeleteSecret { secret, .. } => {
                 ('-', "object", format!("Secret {}/{}", secret.namespace, secret.name))
             }
+            ClusterAction::ReleaseSecret { secret, .. } => {
+                ('~', "release", format!("Secret {}/{}", secret.namespace, secret.name))
+            }
             ClusterAction::DeleteManifest(manifest) => ('-', "object", manifest.to_string()),
         },
     }
@@ -189,6 +211,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
     match action {
         CloudAction::CreateGroup(group) => ('+', "group", named(&group.name)),
         CloudAction::DeleteGroup(name) => ('-', "group", named(name)),
+        CloudAction::MoveGroup { group, path } => ('~', "path", format!("{path} of group {group}")),
         CloudAction::CreateUser(user) => ('+', "user", named(&user.name)),
         CloudAction::DeleteUser(name) => ('-', "user", named(name)),
         CloudAction::SetTags { of, .. } => ('~', "tags", of.to_string()),

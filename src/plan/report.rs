@@ -1,13 +1,13 @@
 //! Plans as one value for people and programs: what is printed as text, Markdown or JSON is all in here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::render::{calls, line};
-use super::{Action, Orphan, People, Plan, Step};
+use super::{Action, Orphan, People, Plan, Rank, RulesPlan, Step, Why};
 use crate::model::{Class, CloudAction};
-use crate::names::{AccountName, TenantName};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::policy::Document;
 
 /// The form of [`Report`] as JSON; it changes when a field changes its meaning or goes, not when one is added.
@@ -24,13 +24,18 @@ pub struct About {
     /// With whose credentials it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
+    /// What becomes of the rules that hold for the whole account.
+    #[serde(skip)]
+    pub rules: RulesPlan,
+    /// Whether the account is only observed.
+    pub observed: bool,
 }
 
 impl About {
     /// An account of which no more is to be said.
     #[must_use]
     pub fn new(id: &str, region: &str) -> Self {
-        Self { id: id.to_owned(), region: region.to_owned(), credentials: None }
+        Self { id: id.to_owned(), region: region.to_owned(), ..Self::default() }
     }
 }
 
@@ -68,8 +73,9 @@ impl Deed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// The tenant.
-    pub tenant: TenantName,
+    /// The tenant; none: it is about the whole account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantName>,
     /// The account; none: in the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
@@ -95,8 +101,9 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
-    /// The tenant.
-    pub tenant: TenantName,
+    /// The tenant; none: it is about the whole account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantName>,
     /// The account, if in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
@@ -106,6 +113,24 @@ pub struct Refused {
     pub class: Class,
     /// Why, in words, and what would help.
     pub message: String,
+}
+
+/// Something that differs and is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The tenant; none: it is about the whole account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantName>,
+    /// The account, if in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// The manifest that it is about.
+    pub manifest: String,
+    /// Why it is not done.
+    pub why: Why,
+    /// The step, as a plan prints it.
+    pub words: String,
 }
 
 /// An object with our marks whose manifest is gone.
@@ -131,6 +156,8 @@ pub struct Summary {
     pub delete: usize,
     /// Not done.
     pub refused: usize,
+    /// What differs and is left as it is.
+    pub withheld: usize,
     /// Cloud calls that it takes.
     pub calls: usize,
     /// Seconds that these take within the budgets of their accounts, which are used side by side.
@@ -149,6 +176,8 @@ pub struct Report {
     pub changes: Vec<Change>,
     /// What is not done.
     pub refused: Vec<Refused>,
+    /// What differs and is left as it is.
+    pub withheld: Vec<Told>,
     /// What no manifest wants.
     pub orphans: Vec<Left>,
     /// What it means for people.
@@ -163,28 +192,39 @@ impl Report {
     /// Puts plans together. `writes_per_second` is an account's budget.
     #[must_use]
     pub fn new(plans: &[Plan], accounts: BTreeMap<AccountName, About>, writes_per_second: f64) -> Self {
-        let changes: Vec<Change> =
-            plans.iter().flat_map(|plan| plan.steps.iter().map(|step| change(&plan.tenant, step))).collect();
-        let refused = |plan: &Plan| -> Vec<Refused> {
-            let refusals = plan.refusals.iter().map(|refusal| Refused {
-                tenant: plan.tenant.clone(),
+        let mut changes: Vec<Change> = Vec::new();
+        let (mut refused, mut withheld) = (Vec::new(), Vec::new());
+        for (account, about) in &accounts {
+            whole_account(account, about, &mut changes, &mut refused, &mut withheld);
+        }
+        changes.extend(plans.iter().flat_map(|plan| plan.steps.iter().map(|step| change(Some(&plan.tenant), step))));
+        for plan in plans {
+            let tenant = Some(plan.tenant.clone());
+            refused.extend(plan.refusals.iter().map(|refusal| Refused {
+                tenant: tenant.clone(),
                 account: refusal.account.clone(),
                 manifest: refusal.subject.to_string(),
                 class: refusal.class,
                 message: refusal.message.clone(),
-            });
-            refusals.collect()
-        };
+            }));
+            withheld.extend(plan.withheld.iter().map(|it| Told {
+                tenant: tenant.clone(),
+                account: it.account.clone(),
+                manifest: it.subject.to_string(),
+                why: it.why,
+                words: it.words.clone(),
+            }));
+        }
         let left = |plan: &Plan| -> Vec<Left> {
             plan.orphans.iter().map(|orphan| Left { tenant: plan.tenant.clone(), orphan: orphan.clone() }).collect()
         };
-        let refused: Vec<Refused> = plans.iter().flat_map(refused).collect();
-        let summary = summary(&changes, refused.len(), writes_per_second);
+        let summary = summary(&changes, refused.len(), withheld.len(), writes_per_second);
         Self {
             format: REPORT_FORMAT,
             accounts,
             changes,
             refused,
+            withheld,
             orphans: plans.iter().flat_map(left).collect(),
             people: Vec::new(),
             notes: Vec::new(),
@@ -200,7 +240,51 @@ impl Report {
     }
 }
 
-fn change(tenant: &TenantName, step: &Step) -> Change {
+/// What becomes of an account's own rules.
+fn whole_account(
+    account: &AccountName,
+    about: &About,
+    changes: &mut Vec<Change>,
+    refused: &mut Vec<Refused>,
+    withheld: &mut Vec<Told>,
+) {
+    let manifest = ManifestRef::cluster_scoped(ManifestKind::CloudAccount, account.as_str());
+    refused.extend(about.rules.refusal.iter().map(|fault| Refused {
+        tenant: None,
+        account: Some(account.clone()),
+        manifest: manifest.to_string(),
+        class: fault.class,
+        message: fault.words(),
+    }));
+    if about.observed {
+        withheld.extend(about.rules.words().into_iter().map(|words| Told {
+            tenant: None,
+            account: Some(account.clone()),
+            manifest: manifest.to_string(),
+            why: Why::Observed,
+            words,
+        }));
+        return;
+    }
+    for (action, detail) in &about.rules.steps {
+        let action = Action::Cloud { account: account.clone(), action: action.clone() };
+        let (needs, detail) = (BTreeSet::new(), detail.clone());
+        changes.push(change(None, &Step { subject: manifest.clone(), action, rank: Rank::Change, needs, detail }));
+    }
+    changes.extend(about.rules.passwords.iter().map(|(_, detail)| Change {
+        tenant: None,
+        account: Some(account.clone()),
+        deed: Deed::Change,
+        noun: "rules".to_owned(),
+        object: "for passwords".to_owned(),
+        manifest: manifest.to_string(),
+        detail: detail.clone(),
+        document: None,
+        calls: 1,
+    }));
+}
+
+fn change(tenant: Option<&TenantName>, step: &Step) -> Change {
     let (sign, noun, object) = line(step);
     let document = match &step.action {
         Action::Cloud { action: CloudAction::CreatePolicy(policy), .. } => policy.document.clone(),
@@ -209,7 +293,7 @@ fn change(tenant: &TenantName, step: &Step) -> Change {
         _ => None,
     };
     Change {
-        tenant: tenant.clone(),
+        tenant: tenant.cloned(),
         account: step.action.account().cloned(),
         deed: Deed::of(sign),
         noun: noun.to_owned(),
@@ -221,8 +305,8 @@ fn change(tenant: &TenantName, step: &Step) -> Change {
     }
 }
 
-fn summary(changes: &[Change], refused: usize, writes_per_second: f64) -> Summary {
-    let mut sum = Summary { refused, ..Summary::default() };
+fn summary(changes: &[Change], refused: usize, withheld: usize, writes_per_second: f64) -> Summary {
+    let mut sum = Summary { refused, withheld, ..Summary::default() };
     let mut by_account: BTreeMap<Option<&AccountName>, u32> = BTreeMap::new();
     for change in changes {
         match change.deed {
@@ -254,6 +338,9 @@ impl Summary {
         let mut text = format!("{} to add, {} to change, {} to delete", self.add, self.change, self.delete);
         if self.refused > 0 {
             text += &format!(", {} refused", self.refused);
+        }
+        if self.withheld > 0 {
+            text += &format!(", {} only told", self.withheld);
         }
         text
     }

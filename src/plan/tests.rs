@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Effect, NamespaceSeen, NewKey, SecretSeen, User, covers};
+use crate::model::{Effect, NamespaceSeen, NewKey, ObjectId, SecretSeen, User, covers};
 use crate::names::{ClusterId, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
@@ -35,7 +35,11 @@ impl World {
     }
 
     fn plan(&self, manifests: &Manifests) -> Plan {
-        let wanted = compile(&TenantName::new(TENANT), manifests, &context());
+        self.plan_in(manifests, &context(&[]))
+    }
+
+    fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
+        let wanted = compile(&TenantName::new(TENANT), manifests, context);
         let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
         plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: Timestamp::UNIX_EPOCH })
     }
@@ -89,13 +93,23 @@ impl World {
             }
             ClusterAction::Release(name) => drop(self.cluster.namespaces.remove(name)),
             ClusterAction::DeleteSecret { secret, .. } => drop(self.cluster.secrets.remove(secret)),
+            ClusterAction::ReleaseSecret { secret, unmark, .. } => {
+                if *unmark {
+                    self.cluster.secrets.remove(secret);
+                } else if let Some(seen) = self.cluster.secrets.get_mut(secret) {
+                    seen.owner_uid.clear();
+                }
+            }
             ClusterAction::DeleteManifest(_) => {}
         }
     }
 }
 
-fn context() -> Context {
-    let spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+/// The account `aws`, with what a CloudAccount among the documents says beside.
+fn context(documents: &[Value]) -> Context {
+    let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+    let said = documents.iter().find(|it| it["kind"] == "CloudAccount").and_then(|it| it["spec"].as_object());
+    spec.as_object_mut().unwrap().extend(said.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
     let metadata = json!({"name": "aws", "uid": "uid-aws"});
     let manifest: CloudAccount = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
     let facts = AccountFacts {
@@ -103,6 +117,7 @@ fn context() -> Context {
         id: Some(ACCOUNT.to_owned()),
         partition: "aws".to_owned(),
         trouble: None,
+        unreadable: false,
     };
     Context {
         cluster: ClusterId::new("c1"),
@@ -150,7 +165,8 @@ fn the_cases_give_their_plans() {
             let first = world.plan(&manifests(&read(&case.join("before.yaml"))));
             world.carry_out(&first);
         }
-        let next = world.plan(&manifests(&read(&case.join("after.yaml"))));
+        let after = read(&case.join("after.yaml"));
+        let next = world.plan_in(&manifests(&after), &context(&after));
         let about = BTreeMap::from([(AccountName::new("aws"), About::new(ACCOUNT, "eu-west-1"))]);
         let text = render(&[next], &about, 5.0);
         let file = case.join("plan.txt");

@@ -47,7 +47,6 @@ fn tenant_in(name: &str, account: &str) -> String {
 #[tokio::test]
 async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
     let world = &own(launch(), "").await;
-    world.moto.enforce(true).await;
     let before = account(world).await;
     let client = world.client();
     let (accounts, tenants) = (Api::<CloudAccount>::all(client.clone()), Api::<Tenant>::all(client.clone()));

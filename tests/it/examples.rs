@@ -46,7 +46,7 @@ fn first_plan(documents: &[Value], tenant: &str) -> Plan {
     let facts = of::<CloudAccount>(documents, "CloudAccount", None).into_iter().map(|manifest| {
         let name = AccountName::new(manifest.metadata.name.clone().unwrap());
         let id = Some(ACCOUNT.to_owned());
-        (name, AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None })
+        (name, AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None, unreadable: false })
     });
     let context = Context {
         cluster: cluster_id.clone(),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod account_rules;
 mod accounts;
 mod admission;
 mod admission_policies;
@@ -13,16 +14,20 @@ mod chart_rights;
 mod cluster;
 mod conditions;
 mod crashes;
+mod credentials;
 mod docs;
 mod drift;
 mod evaluator;
 mod examples;
+mod least_privilege;
 mod namespaces;
 mod nothing_lost;
 mod plan_command;
+mod policies;
 mod printed;
 mod rights;
 mod secrecy;
+mod standing_still;
 mod support;
 mod tenant;
 mod testbed_itself;

@@ -17,7 +17,7 @@ use crate::model::{Class, Effect, Fault};
 pub(super) struct Channel {
     pub(super) account: String,
     pub(super) voice: Voice,
-    pub(super) budget: Budget,
+    pub(super) budget: Arc<Budget>,
     pub(super) calls: Arc<Calls>,
 }
 

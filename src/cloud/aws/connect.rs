@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -17,7 +18,7 @@ use super::Aws;
 use super::act::Channel;
 use super::catalogue::Catalogue;
 use super::refusal::Voice;
-use crate::cloud::budget::{Budget, Priority, Rates};
+use crate::cloud::budget::{Budgets, Priority};
 use crate::cloud::calls::Calls;
 use crate::model::{Class, Fault};
 
@@ -25,6 +26,8 @@ use crate::model::{Class, Fault};
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 const ATTEMPTS: u32 = 3;
+/// Temporary credentials are renewed this long before they end: no call that has begun outlives them.
+const RENEWAL: Duration = Duration::from_secs(120);
 /// Fixed, so that the operator's ARN is the same in every process.
 const SESSION: &str = "tenantry";
 
@@ -69,8 +72,6 @@ pub struct Settings {
     pub credentials: Credentials,
     /// Roles to assume with them, each with the credentials of the one before.
     pub assume_roles: Vec<AssumeRole>,
-    /// How fast the account may be called.
-    pub rates: Rates,
 }
 
 /// Who the operator is in an account.
@@ -96,12 +97,12 @@ impl Aws {
     ///
     /// # Errors
     /// The fault of that call: credentials refused or missing, endpoint out of reach.
-    pub async fn connect(settings: Settings, calls: Arc<Calls>) -> Result<Self, Fault> {
+    pub async fn connect(settings: Settings, budgets: &Budgets, calls: Arc<Calls>) -> Result<Self, Fault> {
         let base = Box::pin(configuration(&settings)).await;
         let sts = aws_sdk_sts::Client::new(&base);
         let iam = aws_sdk_iam::Client::new(&base);
         let voice = Voice { operator: None, endpoint: settings.endpoint_url };
-        let mut channel = Channel { account: String::new(), voice, budget: Budget::new(settings.rates), calls };
+        let mut channel = Channel { account: String::new(), voice, budget: budgets.fresh(), calls };
         let caller = sts.get_caller_identity().send();
         let said = channel.send("GetCallerIdentity", "the account", Priority::Normal, caller).await?;
         let Some(identity) = said.arn.as_deref().and_then(identity_of) else {
@@ -109,6 +110,7 @@ impl Aws {
             return Err(Fault::new(Class::Transient, "sts:GetCallerIdentity", "the account", message));
         };
         channel.account.clone_from(&identity.account);
+        channel.budget = budgets.of(&identity.account);
         channel.voice.operator = Some(identity.arn.clone());
         Ok(Self { iam, base, channel, identity, catalogue: Catalogue::default() })
     }
@@ -121,6 +123,7 @@ async fn configuration(settings: &Settings) -> SdkConfig {
         .http_client(HTTP.clone())
         .region(Region::new(settings.region.clone()))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .identity_cache(IdentityCache::lazy().buffer_time(RENEWAL).build())
         .timeout_config(timeouts);
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use secrecy::SecretString;
 
 use super::*;
-use crate::cloud::Rates;
+use crate::cloud::{Budgets, Rates};
 use crate::model::Class;
 
 const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/op</Arn>\
@@ -44,9 +44,9 @@ async fn connect(stub: &Stub) -> Aws {
         endpoint_url: Some(stub.url.clone()),
         credentials: Credentials::Static { id: "AKIA".to_owned(), secret: SecretString::from("x"), token: None },
         assume_roles: Vec::new(),
-        rates: Rates { write: 1000.0, read: 1000.0 },
     };
-    Aws::connect(settings, Arc::default()).await.unwrap()
+    let budgets = Budgets::new(Rates { write: 1000.0, read: 1000.0 });
+    Aws::connect(settings, &budgets, Arc::default()).await.unwrap()
 }
 
 fn page(users: &[&str], truncated: bool, marker: Option<&str>) -> (u16, String) {

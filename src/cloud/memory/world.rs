@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, ObjectId, ObjectKind, Policy, Quota, User};
+use crate::model::{AccessKey, Finding, Group, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
     pub(crate) user_limit: i64,
+    /// The account's rules for passwords.
+    pub(crate) passwords: Option<PasswordRules>,
     /// Secret halves by key id.
     pub(crate) secrets: BTreeMap<String, String>,
     /// Every write that touched what is not ours.
@@ -46,6 +48,7 @@ impl World {
             policies: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
+            passwords: None,
             secrets: BTreeMap::new(),
             trespasses: Vec::new(),
             keys_made: 0,

@@ -7,14 +7,15 @@ use std::time::Instant;
 use kube::Client;
 use secrecy::SecretString;
 
-use crate::api::CloudAccount;
+use crate::api::{CloudAccount, Management};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud as _};
 use crate::cluster::read_secret_data;
 use crate::controller::Accounts;
-use crate::model::{Class, FRESH_WRITE, Fault};
-use crate::names::AccountName;
-use crate::plan::About;
+use crate::desired::account_rules;
+use crate::model::{Class, Effect, FRESH_WRITE, Fault, Policy};
+use crate::names::{AccountName, ClusterId, boundary_policy};
+use crate::plan::{About, RulesPlan, plan_rules};
 
 /// What helps where the caller's own credentials are used.
 const HELP: &str =
@@ -22,15 +23,26 @@ const HELP: &str =
 
 type Connected = Arc<Account<AnyCloud>>;
 
-/// Connects to each account and reads it whole.
+/// What was read, and what is said of it.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// By CloudAccount.
+    pub about: BTreeMap<AccountName, About>,
+    /// The boundaries that are kept for accounts, as they are now.
+    pub boundaries: BTreeMap<AccountName, Policy>,
+}
+
+/// Connects to each account and reads it whole. What becomes of its own rules is noted in its inventory as done: the
+/// operator does that before it turns to tenants.
 pub async fn read<'m>(
     client: &Client,
     namespace: &str,
+    cluster: &ClusterId,
     accounts: &Accounts,
     manifests: impl Iterator<Item = (&'m AccountName, &'m Arc<CloudAccount>)>,
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<AccountName, About>, String> {
-    let mut about = BTreeMap::new();
+) -> Result<Read, String> {
+    let mut found = Read::default();
     for (name, manifest) in manifests {
         // A CloudAccount of another cloud is refused by the plan, with its reason.
         let Some(aws) = &manifest.spec.aws else { continue };
@@ -42,16 +54,44 @@ pub async fn read<'m>(
             let mut inventory = account.inventory.lock();
             inventory.absorb(sweep, started, FRESH_WRITE);
             inventory.quotas = quotas;
-            Ok::<String, Fault>(inventory.account.clone())
+            let id = inventory.account.clone();
+            drop(inventory);
+            let rules = rules(cluster, accounts, name, manifest, &account, &id).await?;
+            Ok::<(String, RulesPlan), Fault>((id, rules))
         };
-        let id = result.await.map_err(|fault| {
+        let (id, rules) = result.await.map_err(|fault| {
             let help = "What reading needs is in docs/aws/plan-policy.json";
             let help = if fault.class == Class::AccessDenied { format!(". {help}") } else { String::new() };
             format!("CloudAccount {name}, read with {credentials}: {fault}{help}")
         })?;
-        about.insert(name.clone(), About { id, region: aws.region.clone(), credentials: Some(credentials) });
+        let observed = manifest.spec.management == Management::Observe;
+        let mut inventory = account.inventory.lock();
+        let boundary = inventory.policies.get(&boundary_policy(cluster, &manifest.spec.name_prefix)).cloned();
+        found.boundaries.extend(boundary.map(|policy| (name.clone(), policy)));
+        for (action, _) in rules.steps.iter().filter(|_| !observed) {
+            inventory.record(action, &Effect::Done, Instant::now());
+        }
+        drop(inventory);
+        let (region, credentials) = (aws.region.clone(), Some(credentials));
+        found.about.insert(name.clone(), About { id, region, credentials, rules, observed });
     }
-    Ok(about)
+    Ok(found)
+}
+
+/// What lies between an account's own rules and what is there.
+async fn rules(
+    cluster: &ClusterId,
+    accounts: &Accounts,
+    name: &AccountName,
+    manifest: &Arc<CloudAccount>,
+    account: &Connected,
+    id: &str,
+) -> Result<RulesPlan, Fault> {
+    let facts = accounts.facts(&BTreeMap::from([(name.clone(), manifest.clone())]));
+    let Some(facts) = facts.get(name) else { return Ok(RulesPlan::default()) };
+    let wanted = account_rules(name, facts, id, cluster);
+    let seen = if wanted.passwords.is_some() { account.cloud.password_rules().await? } else { None };
+    Ok(plan_rules(&wanted, &account.inventory.lock(), seen.as_ref()))
 }
 
 async fn connect(

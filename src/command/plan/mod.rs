@@ -23,7 +23,7 @@ use crate::cloud::{Calls, Rates};
 use crate::cluster::{Overlay, Prune, Snapshot, cluster_id, read_once, rehearse};
 use crate::controller::{Accounts, Stage, manifests_of};
 use crate::desired::{Context, compile};
-use crate::model::{ClusterState, Fault, SecretSeen, SecretTarget};
+use crate::model::{ClusterState, Fault, Inventory, SecretSeen, SecretTarget};
 use crate::names::{AccountName, ClusterId, TenantName};
 use crate::plan::{Plan, Report, Tone, people};
 
@@ -186,7 +186,7 @@ impl Planner<'_> {
         let wanted = needed(&snapshots, &manifests.overlay);
         let accounts = Accounts::new(cluster.clone(), Rates::default(), Arc::new(Calls::default()));
         let about = account_manifests.iter().filter(|(name, _)| wanted.as_ref().is_none_or(|it| it.contains(*name)));
-        let about = accounts::read(&self.client, &args.namespace, &accounts, about, self.notes).await?;
+        let read = accounts::read(&self.client, &args.namespace, &cluster, &accounts, about, self.notes).await?;
         let context = Context {
             cluster,
             accounts: accounts.facts(&account_manifests),
@@ -199,11 +199,17 @@ impl Planner<'_> {
             self.assume_secrets(snapshot);
             let plan = plan_of(tenant, snapshot, &accounts, &context).await?;
             let ready = accounts.ready().into_iter();
-            let parts = ready.map(|(name, account)| (name, account.inventory.lock().part_of(tenant))).collect();
-            all_people.extend(people(&plan, &parts, &snapshot.cluster, context.now));
+            let parts = ready.map(|(name, account)| {
+                let mut part = account.inventory.lock().part_of(tenant);
+                let boundary = read.boundaries.get(&name).map(|policy| (policy.name.clone(), policy.clone()));
+                part.policies.extend(boundary);
+                (name, part)
+            });
+            let parts: BTreeMap<AccountName, Inventory> = parts.collect();
+            all_people.extend(people(&plan, &parts, &read.about, &snapshot.cluster, context.now));
             plans.push(plan);
         }
-        let mut report = Report::new(&plans, about, args.write_rate);
+        let mut report = Report::new(&plans, read.about, args.write_rate);
         report.people = all_people;
         Ok(report)
     }
@@ -319,6 +325,7 @@ fn needed(snapshots: &BTreeMap<TenantName, Snapshot>, overlay: &Overlay) -> Opti
         let before = change.before["accounts"].as_array().into_iter().flatten();
         names.extend(before.filter_map(|it| it["name"].as_str().map(AccountName::new)));
     }
+    names.extend(overlay.accounts.iter().map(|it| AccountName::new(it.name_any())));
     Some(names)
 }
 

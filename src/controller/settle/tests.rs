@@ -63,6 +63,13 @@ fn manifests(shape: &Shape) -> Manifests {
     Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks: Vec::new() }
 }
 
+/// The same manifests, in a Tenant that retains what is deleted.
+fn retaining(mut manifests: Manifests) -> Manifests {
+    let spec = json!({"accounts": [{"name": "aws"}], "deletionPolicy": "Retain"});
+    manifests.tenant = Some(object("Tenant", None, "acme", spec));
+    manifests
+}
+
 /// The same manifests, all being deleted.
 fn going(mut manifests: Manifests) -> Manifests {
     let now = Some(Time(Timestamp::UNIX_EPOCH));
@@ -102,6 +109,8 @@ fn edited(before: &Manifests, after: Manifests) -> Manifests {
 
 /// A cloud, a cluster, and an operator that can die.
 struct Simulation {
+    /// More of the CloudAccount's `spec`.
+    conduct: Value,
     cloud: MemoryCloud,
     cluster: MemoryCluster,
     inventory: Arc<Mutex<Inventory>>,
@@ -111,6 +120,7 @@ impl Simulation {
     fn new() -> Self {
         let cluster = ClusterId::new("c1");
         Self {
+            conduct: json!({}),
             cloud: MemoryCloud::new(cluster.clone(), ACCOUNT),
             cluster: MemoryCluster::default(),
             inventory: Arc::new(Mutex::new(Inventory::new(cluster, ACCOUNT, "aws"))),
@@ -118,9 +128,16 @@ impl Simulation {
     }
 
     fn context(&self) -> Context {
-        let spec = json!({"aws": {"region": "eu-west-1"}});
+        let mut spec = json!({"aws": {"region": "eu-west-1"}});
+        spec.as_object_mut().unwrap().extend(self.conduct.as_object().unwrap().clone());
         let manifest: Arc<CloudAccount> = object("CloudAccount", None, "aws", spec);
-        let facts = AccountFacts { manifest, id: Some(ACCOUNT.to_owned()), partition: "aws".to_owned(), trouble: None };
+        let facts = AccountFacts {
+            manifest,
+            id: Some(ACCOUNT.to_owned()),
+            partition: "aws".to_owned(),
+            trouble: None,
+            unreadable: false,
+        };
         Context {
             cluster: ClusterId::new("c1"),
             accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
@@ -300,3 +317,5 @@ fn what_people_change_by_hand_is_put_right() {
         });
     });
 }
+
+mod modes;

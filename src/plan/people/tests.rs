@@ -78,10 +78,11 @@ fn lines_of(users: &[&str], actions: Vec<CloudAction>, more: Vec<Action>, cluste
         steps: cloud.chain(more).map(step).collect(),
         reads: BTreeMap::new(),
         refusals: Vec::new(),
+        withheld: Vec::new(),
         orphans: Vec::new(),
     };
     let accounts = BTreeMap::from([(account, inventory(users))]);
-    let told = people(&plan, &accounts, cluster, Timestamp::UNIX_EPOCH);
+    let told = people(&plan, &accounts, &BTreeMap::new(), cluster, Timestamp::UNIX_EPOCH);
     told.iter().flat_map(People::lines).collect()
 }
 

@@ -14,6 +14,7 @@ The modules here replace those parts of moto, each in its own room:
 - ``evaluation``   does a policy allow an action, and do all that have a say? Pure, without moto
 - ``judge``        the same for cases on stdin: another evaluator is held against it
 - ``enforcement``  who asks, for what, in which context; the decision
+- ``sessions``     temporary credentials that end
 - ``switches``     what tests turn: faults, latency, quotas, counters, the log of calls
 
 Sources are named where a rule is written: [M] the service model that botocore ships, [D] AWS's documentation,

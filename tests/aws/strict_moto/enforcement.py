@@ -5,6 +5,7 @@ import os
 import threading
 import time
 import urllib.parse
+from collections import defaultdict
 from datetime import datetime, timezone
 
 from moto.core.authorization import ActionAuthenticatorMixin
@@ -16,7 +17,7 @@ from moto.sagemaker.models import sagemaker_backends
 from moto.sts.models import sts_backends
 from xmltodict import unparse
 
-from .evaluation import ALLOW, Principal, decide, verdict
+from .evaluation import ALLOW, Principal, decide, granting, verdict
 from .patching import wrap
 
 ROOT_KEY_ID = os.environ.get("EXT_ROOT_KEY", "").partition(":")[0]
@@ -25,6 +26,8 @@ UNSIGNED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
 WIRE = threading.local()
 # What a condition on time sees, in seconds ahead of the machine's clock.
 CLOCK = {"ahead": 0}
+# By access key: the statements and actions that were needed, no other statement allowing the call.
+GRANTS = defaultdict(set)
 
 # IAM operations on the caller itself when no UserName is sent [M].
 ON_CALLER = (
@@ -36,6 +39,7 @@ ON_CALLER = (
     "GetLoginProfile",
     "ChangePassword",
 )
+CREATES = ("CreateUser", "CreateGroup", "CreateRole", "CreatePolicy")
 # Tags in a create call need the right to tag as well [D].
 TAGGING = {"iam:CreateUser": "iam:TagUser", "iam:CreateRole": "iam:TagRole", "iam:CreatePolicy": "iam:TagPolicy"}
 PASSES_ROLE = ("sagemaker:CreateNotebookInstance", "sagemaker:CreateModel", "sagemaker:UpdateNotebookInstance")
@@ -135,7 +139,7 @@ def iam_target(request, caller):
     user_name, group_name, role_name, policy_arn = (
         parameter(request, name) for name in ("UserName", "GroupName", "RoleName", "PolicyArn")
     )
-    path, context, target = parameter(request, "Path") or "/", {}, None
+    context, target = {}, None
     if group_name:
         kind, name, target = "group", group_name, backend.groups.get(group_name)
     elif role_name:
@@ -151,14 +155,21 @@ def iam_target(request, caller):
         kind, name, target = "user", "", key_owner(backend, parameter(request, "AccessKeyId"))
     elif action in ON_CALLER:
         kind, name, target = "user", "", caller
+    elif action in ("CreateVirtualMFADevice", "DeleteVirtualMFADevice"):
+        path, name = parameter(request, "Path") or "/", parameter(request, "VirtualMFADeviceName")
+        kind, name = "mfa", parameter(request, "SerialNumber") or f"arn:aws:iam::{account}:mfa{path}{name}"
     else:
         kind, name = "", ""
+    if action in CREATES:
+        # The right is asked for by the path that is sent, whatever has that name already.
+        target, name = None, f"arn:aws:iam::{account}:{kind}{parameter(request, 'Path') or '/'}{name}"
     if target is not None:
         arn = target.arn
     elif name.startswith("arn:"):
         arn = name
     else:
-        arn = f"arn:aws:iam::{account}:{kind}{path}{name}" if kind else "*"
+        # Rights are looked at before what is there, and of what is not there no path is known [I].
+        arn = f"{kind} {name}" if kind else "*"
     boundary = parameter(request, "PermissionsBoundary") or getattr(target, "permissions_boundary_arn", None)
     if boundary:
         context["iam:PermissionsBoundary"] = boundary
@@ -322,6 +333,9 @@ def check_action_permitted(self, resource):
         why = reason_to_refuse(self, caller, action, on, within)
         if why:
             refuse(self, action, on, why)
+        grants = granting(caller.policies, action, on, within)
+        if len(grants) == 1:
+            GRANTS[self._access_key._access_key_id].add((grants[0], action))
     if self._action == "sts:AssumeRole" and not trusts(self, caller, resource, context):
         refuse(self, self._action, resource, "because no resource-based policy allows the sts:AssumeRole action")
 

@@ -84,6 +84,17 @@ def judge(documents, action, resource, context, caller=None):
     return (ALLOW, furthest) if furthest else (None, None)
 
 
+def granting(documents, action, resource, context):
+    """The statements of an identity's policies that allow it, by their Sid."""
+    found = []
+    for document in documents:
+        variables = context if document.get("Version") == "2012-10-17" else None
+        for statement in as_list(document["Statement"]):
+            if statement["Effect"] == "Allow" and applies(statement, action, resource, context, variables):
+                found.append(statement.get("Sid", ""))
+    return found
+
+
 def decide(documents, action, resource, context, caller=None):
     """``ALLOW``, ``DENY``, or None when no statement applies."""
     return judge(documents, action, resource, context, caller)[0]

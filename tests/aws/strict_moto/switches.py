@@ -7,9 +7,11 @@ POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
+POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
+GET  /ext/grants       by access key: the statements and actions that alone allowed a call
 GET  /ext/requests     the calls in order: service, action, parameters without secrets and documents, key, agent, status
 """
 
@@ -24,7 +26,7 @@ from collections import Counter, deque
 from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading
+from . import enforcement, quotas, reading, sessions
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -111,8 +113,10 @@ def reset_calls():
 
 def reset():
     reset_calls()
+    enforcement.GRANTS.clear()
     FAULTS.clear()
     quotas.OVERRIDES.clear()
+    sessions.LENGTH["seconds"] = None
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
     reading.PAGE["most"] = LARGEST_PAGE
 
@@ -131,10 +135,14 @@ def switch(path, body):
             reading.PAGE["most"] = value["items"]
         elif path == "/ext/clock":
             enforcement.CLOCK["ahead"] = value["ahead"]
+        elif path == "/ext/session":
+            sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":
             reset_calls()
         elif path == "/ext/reset":
             reset()
+        elif path == "/ext/grants":
+            return {key: sorted(grants) for key, grants in enforcement.GRANTS.items()}
         elif path == "/ext/requests":
             return list(REQUESTS)
         elif path == "/ext/faults":

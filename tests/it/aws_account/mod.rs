@@ -12,14 +12,14 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use tenantry::cloud::aws::{Aws, Credentials, Settings};
-use tenantry::cloud::{Calls, Cloud, Rates};
+use tenantry::cloud::{Budgets, Calls, Cloud, Rates};
 use tenantry::model::{CloudAction, Effect, Fault, Finding, Group, Inventory, ObjectId, Policy, PolicyRef, Read, User};
 use tenantry::names::{
     CloudName, ClusterId, DESCRIPTION_PREFIX, ManifestKind, ManifestRef, TAG_CLUSTER, TAG_OWNER, TAG_TENANT,
 };
 use tenantry::policy::Document;
-use testbed::Moto;
 use testbed::moto::ACCOUNT_ID;
+use testbed::{Moto, OperatorPolicy};
 
 const PATH: &str = "/tenants/c1/acme/";
 
@@ -33,13 +33,17 @@ struct Account {
     inventory: Mutex<Inventory>,
 }
 
+/// So much that no call waits.
+fn budgets() -> Budgets {
+    Budgets::new(Rates { write: 1000.0, read: 1000.0 })
+}
+
 fn settings(url: &str, id: &str, secret: &str) -> Settings {
     Settings {
         region: "eu-west-1".to_owned(),
         endpoint_url: Some(url.to_owned()),
         credentials: Credentials::Static { id: id.to_owned(), secret: SecretString::from(secret), token: None },
         assume_roles: Vec::new(),
-        rates: Rates { write: 1000.0, read: 1000.0 },
     }
 }
 
@@ -56,8 +60,9 @@ impl Account {
             None => Arc::new(Moto::start().await),
         };
         moto.reset().await;
-        let (id, secret) = root();
-        let aws = Aws::connect(settings(moto.url(), &id, &secret), Arc::new(Calls::default())).await.unwrap();
+        let operator = moto.operator(&OperatorPolicy::unbounded("c1")).await;
+        let settings = settings(moto.url(), &operator.access_key_id, &operator.secret_access_key);
+        let aws = Aws::connect(settings, &budgets(), Arc::new(Calls::default())).await.unwrap();
         let inventory = Mutex::new(Inventory::new(ClusterId::new("c1"), ACCOUNT_ID, "aws"));
         Self { moto, aws, inventory }
     }

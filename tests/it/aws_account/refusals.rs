@@ -8,7 +8,7 @@ use tenantry::model::{Class, CloudAction, ObjectId, PolicyRef};
 use tenantry::names::CloudName;
 use testbed::moto::ACCOUNT_ID;
 
-use super::{Account, attach, root, settings, user};
+use super::{Account, attach, budgets, root, settings, user};
 
 #[tokio::test]
 async fn a_policy_that_does_not_exist_is_said_to_and_asked_for_once() {
@@ -39,8 +39,8 @@ async fn a_policy_that_does_not_exist_is_said_to_and_asked_for_once() {
 async fn refusals_say_who_what_and_where() {
     let account = Account::open().await;
     let url = account.moto.url().to_owned();
-    account.moto.enforce(true).await;
-    let connect = |url: &str, id: &str, secret: &str| Aws::connect(settings(url, id, secret), Arc::default());
+    let plenty = budgets();
+    let connect = |url: &str, id: &str, secret: &str| Aws::connect(settings(url, id, secret), &plenty, Arc::default());
     let refused = connect(&url, "AKIAUNKNOWNUNKNOWN00", "wrong").await.unwrap_err();
     assert_eq!(refused.class, Class::AccessDenied);
     assert!(refused.message.contains("operator's credentials"), "{refused}");
@@ -71,12 +71,14 @@ async fn refusals_say_who_what_and_where() {
 #[tokio::test]
 async fn a_chain_of_roles_leads_into_another_account() {
     let account = Account::open().await;
+    // moto lets anyone assume roles that nobody made, and does not know whose sessions they are.
+    account.moto.enforce(false).await;
     let (id, secret) = root();
     let role = |arn: &str| AssumeRole { arn: arn.to_owned(), external_id: Some("shared-word".to_owned()) };
     let mut settings = settings(account.moto.url(), &id, &secret);
     settings.assume_roles =
         vec![role("arn:aws:iam::123456789012:role/hub"), role("arn:aws:iam::210987654321:role/spoke")];
-    let there = Aws::connect(settings, Arc::default()).await.unwrap();
+    let there = Aws::connect(settings, &budgets(), Arc::default()).await.unwrap();
     assert_eq!(there.identity().account, "210987654321");
     assert_eq!(there.identity().arn, "arn:aws:sts::210987654321:assumed-role/spoke");
     there.execute(&CloudAction::CreateUser(user("alice", None)), &account.inventory).await.unwrap();

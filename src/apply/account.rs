@@ -1,0 +1,87 @@
+//! One act on a cloud account, whoever planned it: checked before it cannot be undone, noted when it is done.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::cloud::Cloud;
+use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, Read};
+
+/// A cloud account as a plan is carried out in it.
+#[derive(Debug)]
+pub struct Account<C> {
+    /// Its API.
+    pub cloud: C,
+    /// What is known of it; shared by all CloudAccounts that are this account.
+    pub inventory: Arc<Mutex<Inventory>>,
+}
+
+impl<C: Cloud> Account<C> {
+    /// Does one act and notes in the inventory what it left behind. What cannot be undone is done only to what is, live,
+    /// still there and still ours.
+    ///
+    /// # Errors
+    /// The act's own fault; the object is read again after a surprise, so that the next plan sees what is there.
+    pub async fn act(&self, action: &CloudAction) -> Result<(), Fault> {
+        let object = action.object();
+        if action.needs_live_read() && !self.is_still_ours(action, &object).await? {
+            return Ok(());
+        }
+        let known = self.inventory.lock().mark(&object).is_some();
+        match self.cloud.execute(action, &self.inventory).await {
+            Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
+            Err(fault) => {
+                if matches!(fault.class, Class::Transient | Class::Invalid) {
+                    self.look_again(&object).await;
+                }
+                return Err(fault);
+            }
+        }
+        if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
+            // Taken over: now that it carries our marks, all of it is known.
+            let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
+            self.inventory.lock().learn(&object, finding);
+        }
+        Ok(())
+    }
+
+    /// Before what cannot be undone: whether the object is, live, still there and still ours.
+    async fn is_still_ours(&self, action: &CloudAction, object: &ObjectId) -> Result<bool, Fault> {
+        let finding = self.cloud.read(&Read::Mark(object.clone()), &self.inventory).await?;
+        let (expected, version) = {
+            let inventory = self.inventory.lock();
+            let version = inventory.policies.get(&object.name).map(|policy| policy.default_version.clone());
+            (inventory.mark(object), version)
+        };
+        match finding {
+            Finding::Mark { mark, .. } if mark != expected => {
+                self.inventory.lock().learn(object, Finding::Absent);
+                self.look_again(object).await;
+                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref()))
+            }
+            Finding::Mark { default_version: Some(live), .. }
+                if matches!(action, CloudAction::SetDocument { .. }) && version.as_ref() != Some(&live) =>
+            {
+                self.look_again(object).await;
+                Err(Fault::new(Class::Transient, "compare", object, "it was changed meanwhile; it is compared anew"))
+            }
+            Finding::Mark { .. } => Ok(true),
+            _ => {
+                self.inventory.lock().learn(object, Finding::Absent);
+                if matches!(action, CloudAction::SetDocument { .. }) {
+                    return Err(Fault::new(Class::Transient, "compare", object, "it is gone; it is made again"));
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// After a surprise the object is read again, so that the next plan sees what is there. A fault here changes nothing:
+    /// the surprise itself is what is told.
+    async fn look_again(&self, object: &ObjectId) {
+        if let Ok(finding) = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await {
+            self.inventory.lock().learn(object, finding);
+        }
+    }
+}
