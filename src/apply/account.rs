@@ -6,7 +6,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::cloud::Cloud;
-use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, Read};
+use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, ObjectKind, Read};
 
 /// A cloud account as a plan is carried out in it.
 #[derive(Debug)]
@@ -32,16 +32,20 @@ impl<C: Cloud> Account<C> {
         match self.cloud.execute(action, &self.inventory).await {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
-                if matches!(fault.class, Class::Transient | Class::Invalid) {
+                if matches!(fault.class, Class::Transient | Class::Invalid | Class::NotOwned) {
                     self.look_again(&object).await;
                 }
                 return Err(fault);
             }
         }
         if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
-            // Taken over: now that it carries our marks, all of it is known.
+            // Taken over: now that it carries our marks, all of it is known, keys that somebody holds too.
             let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
             self.inventory.lock().learn(&object, finding);
+            if object.kind == ObjectKind::User {
+                let keys = self.cloud.read(&Read::Keys(object.name.clone()), &self.inventory).await?;
+                self.inventory.lock().learn(&object, keys);
+            }
         }
         Ok(())
     }

@@ -167,7 +167,9 @@ impl Operator {
         set_verdict(&mut status, verdict, generation, now);
         let drift: Vec<String> = entry.rules.drift.iter().cloned().chain(self.drift_of_account(name)).collect();
         mark_drifted(&mut status, (!drift.is_empty()).then(|| drift.join("; ")), generation, now);
-        status.last_handled_reconcile_at = super::forced(manifest.annotations());
+        let asked = entry.asked.next(manifest.annotations(), status.last_handled_reconcile_at.as_deref());
+        status.last_handled_reconcile_at = asked.newest().cloned();
+        self.accounts.update(name, |entry| entry.asked = asked);
         if let Err(fault) = self.status.write(manifest.as_ref(), &status).await {
             tracing::warn!(account = %name, %fault, "status not written");
         }

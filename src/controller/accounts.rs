@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::forced::Asked;
 use super::rules::Rules;
 use crate::api::CloudAccount;
 use crate::apply::Account;
@@ -40,6 +41,8 @@ pub(super) struct Entry {
     pub(super) swept_at: Option<Instant>,
     /// What became of the account's rules.
     pub(super) rules: Rules,
+    /// The forced reconcile that was answered last.
+    pub(super) asked: Asked,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
 }

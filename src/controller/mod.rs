@@ -3,6 +3,7 @@
 mod account;
 mod accounts;
 mod announce;
+mod forced;
 mod orphans;
 mod pass;
 mod queue;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::api::annotations;
 use crate::apply::Proof;
 use crate::cluster::{Events, Finalizers, KubeCluster, StatusWriter, World};
 use crate::lease::Leadership;
 use crate::metrics::Passes;
-use crate::names::{ClusterId, TenantName};
+use crate::names::{ClusterId, ManifestRef, TenantName};
+
+use forced::Asked;
 
 pub use accounts::Accounts;
 pub use pass::manifests_of;
@@ -52,8 +54,8 @@ pub struct Settings {
 struct Memory {
     /// Failed passes in a row.
     failures: u32,
-    /// The value of the forced reconcile whose fresh reads were made.
-    forced: Option<String>,
+    /// The forced reconciles whose fresh reads were made.
+    asked: BTreeMap<ManifestRef, Asked>,
 }
 
 /// The operator: everything that its controllers work with.
@@ -96,10 +98,4 @@ impl Operator {
             passes,
         }
     }
-}
-
-/// The value by which someone asks for a pass with fresh reads, if someone does.
-fn forced(annotations: &BTreeMap<String, String>) -> Option<String> {
-    let keys = [annotations::FLUX_RECONCILE, annotations::RECONCILE];
-    keys.iter().find_map(|key| annotations.get(*key)).cloned()
 }

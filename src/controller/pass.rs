@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::core::object::HasStatus;
 
 use super::accounts::backoff;
 use super::settle::{Settled, Stage, settle};
-use super::{Memory, Operator, forced};
-use crate::api::Reason;
+use super::{Memory, Operator};
+use crate::api::{ObservedStatus, Reason};
 use crate::apply::{Account, Gate};
-use crate::cloud::{AnyCloud, Cloud as _};
+use crate::cloud::AnyCloud;
 use crate::cluster::{Snapshot, Watched};
 use crate::desired::{Context, Manifests, compile, manifest_ref};
-use crate::model::{Class, ClusterState, Fault, Inventory, Life, ObjectKind, Read, Wanted};
+use crate::model::{Class, ClusterState, Fault, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
@@ -133,53 +134,6 @@ impl Operator {
         Ok(())
     }
 
-    /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking, with what the bulk call
-    /// omits of the tenant's objects.
-    async fn read_afresh(&self, name: &TenantName, manifests: &Manifests, accounts: &Reached) {
-        let mut asked: Vec<String> = Vec::new();
-        asked.extend(manifests.tenant.iter().filter_map(|it| forced(it.annotations())));
-        asked.extend(manifests.roles.iter().filter_map(|it| forced(it.annotations())));
-        asked.extend(manifests.users.iter().filter_map(|it| forced(it.annotations())));
-        if asked.is_empty() {
-            return;
-        }
-        let asked = asked.join("\n");
-        let known = self.memory.lock().get(name).and_then(|memory| memory.forced.clone());
-        let echoed = |value: Option<&String>, annotations| value.cloned() == forced(annotations);
-        let answered = manifests.tenant.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        }) && manifests.users.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        }) && manifests.roles.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        });
-        if answered || known.as_ref() == Some(&asked) {
-            return;
-        }
-        for (account_name, account) in accounts {
-            if let Err(fault) = self.read_whole(name, account).await {
-                tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
-                return;
-            }
-        }
-        self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
-    }
-
-    async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
-        self.sweep(account).await?;
-        let objects = account.inventory.lock().of_tenant(tenant);
-        for object in objects {
-            let read = match object.kind {
-                ObjectKind::User => Read::Keys(object.name.clone()),
-                ObjectKind::Policy => Read::Object(object.clone()),
-                ObjectKind::Group => continue,
-            };
-            let finding = account.cloud.read(&read, &account.inventory).await?;
-            account.inventory.lock().learn(&object, finding);
-        }
-        Ok(())
-    }
-
     /// The accounts of a pass: those that are wanted in, those that hold anything of the tenant, and those whose keys are in
     /// its Secrets. Of several CloudAccounts that are one account, one is enough to see what is there; it stands for its
     /// twins, by their names, in whose Secrets keys may be.
@@ -265,21 +219,21 @@ impl Operator {
             let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
             let verdict = report.verdict(&subject, "the role's policies are as it says");
             let status = role_status(&report, role, manifests, &verdict, now);
-            self.write(role.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(role.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         for user in &manifests.users {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let verdict = report.verdict(&subject, "the user is as it says in every account");
             let status = user_status(&report, user, &verdict, now);
-            self.write(user.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(user.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         for notebook in &manifests.notebooks {
             let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
             let verdict = report.verdict(&subject, "");
             let status = unsupported_status(notebook.status.as_ref(), notebook.as_ref(), &verdict, now);
-            self.write(notebook.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(notebook.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         if let Some(tenant) = &manifests.tenant {
@@ -287,19 +241,22 @@ impl Operator {
             let subject = wanted.tenant_ref();
             let verdict = report.verdict(&subject, "");
             let status = tenant_status(&report, tenant, manifests, &troubled, now);
-            self.write(tenant.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(tenant.as_ref(), status, &subject, &verdict, settled).await;
         }
     }
 
-    async fn write<K: Watched>(
+    async fn write<K: Watched + HasStatus<Status: ObservedStatus>>(
         &self,
         object: &K,
-        status: &<K as kube::core::object::HasStatus>::Status,
+        mut status: <K as HasStatus>::Status,
         subject: &ManifestRef,
         verdict: &Verdict,
         settled: &Settled,
     ) {
-        if let Err(fault) = self.status.write(object, status).await {
+        if let Some(echo) = self.echo(&settled.left.tenant, subject) {
+            status.set_last_handled_reconcile_at(Some(echo));
+        }
+        if let Err(fault) = self.status.write(object, &status).await {
             tracing::warn!(%subject, %fault, "status not written");
         }
         self.announce(object, subject, verdict, settled).await;

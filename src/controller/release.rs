@@ -5,10 +5,12 @@ use kube::ResourceExt;
 use super::Operator;
 use super::pass::Reached;
 use super::settle::Settled;
+use crate::apply::Account;
+use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{AccountFacts, Context, Manifests, manifest_ref};
 use crate::model::{Life, SecretSeen, Wanted};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT};
+use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
 impl Operator {
     /// Takes our finalizer off what is being deleted and has nothing left. Returns whether all that could go is gone.
@@ -32,7 +34,10 @@ impl Operator {
         let free = |subject: &ManifestRef, named: &[AccountName]| {
             let unreadable = named.iter().any(unread);
             let left = settled.left.steps.iter().any(|step| step.subject == *subject);
-            let marked = cleaned.iter().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
+            let took_over = wanted.manifests.get(subject).is_some_and(|life| life.adopt);
+            let has_its =
+                |account: &Account<AnyCloud>| account.inventory.lock().has_owned_by(&wanted.tenant, subject, took_over);
+            let marked = cleaned.iter().any(|account| has_its(account));
             !unreadable && !left && !marked
         };
         let state = self.world.snapshot(&wanted.tenant).cluster;
@@ -67,7 +72,8 @@ impl Operator {
                 .namespaces
                 .values()
                 .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
-            let marked = cleaned.iter().any(|account| account.inventory.lock().is_marked(&wanted.tenant));
+            let took_over = |mark: &Mark| wanted.owner(&mark.owner).is_some_and(|(_, life)| life.adopt);
+            let marked = cleaned.iter().any(|account| account.inventory.lock().holds_up(&wanted.tenant, took_over));
             let unreadable = named_by_tenant.iter().any(unread);
             let is_kept =
                 |seen: &SecretSeen| seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account));

@@ -13,9 +13,7 @@ use crate::names::AccountName;
 pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<AccountName, Conduct> {
     let known = context.accounts.iter().map(|(name, facts)| {
         let spec = &facts.manifest.spec;
-        let mut listed = tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
         let conduct = Conduct {
-            named: listed.any(|account| account.name == name.as_str()),
             observe: spec.management == Management::Observe,
             report_extras: spec.extras == Extras::Report,
             prune_orphans: spec.prune_orphans,
@@ -24,10 +22,22 @@ pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<Ac
         (name.clone(), conduct)
     });
     let mut all: BTreeMap<AccountName, Conduct> = known.collect();
-    for name in tenant.map(given_up).unwrap_or_default().into_iter().filter(|name| is_lost(context, name)) {
-        all.entry(name).or_default().abandoned = true;
+    // An account may be gone without its CloudAccount.
+    for name in tenant.map(given_up).unwrap_or_default() {
+        all.entry(name).or_default();
+    }
+    for (name, conduct) in &mut all {
+        let mut listed = tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
+        conduct.named = listed.any(|account| account.name == name.as_str());
+        conduct.abandoned = is_given_up(tenant, context, name);
     }
     all
+}
+
+/// Whether nobody can read the account, and the Tenant or the CloudAccount itself says that it is closed.
+fn is_given_up(tenant: Option<&Tenant>, context: &Context, name: &AccountName) -> bool {
+    let by_account = context.accounts.get(name).is_some_and(|facts| given_up(facts.manifest.as_ref()).contains(name));
+    is_lost(context, name) && (by_account || tenant.is_some_and(|tenant| given_up(tenant).contains(name)))
 }
 
 /// The accounts that a manifest's annotation `tenantry.dev/abandon` names; several are separated by commas.
@@ -47,7 +57,7 @@ fn is_lost(context: &Context, name: &AccountName) -> bool {
 impl Compiler<'_> {
     /// Whether the Tenant gives an account up. Nothing is said about what should be in it.
     pub(super) fn gives_up(&self, name: &AccountName) -> bool {
-        is_lost(self.context, name) && given_up(self.tenant).contains(name)
+        is_given_up(Some(self.tenant), self.context, name)
     }
 
     pub(super) fn check_abandoned(&mut self) {

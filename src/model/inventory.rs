@@ -106,10 +106,24 @@ impl Inventory {
         of_tenant.map(|(kind, name, _)| ObjectId { kind, name: name.clone() }).collect()
     }
 
-    /// Whether anything of the tenant carries the mark of that manifest.
+    /// Whether anything of the tenant is that manifest's: it carries its mark on a path of ours or, where the manifest took
+    /// something over, on any.
     #[must_use]
-    pub fn has_owned_by(&self, tenant: &TenantName, owner: &ManifestRef) -> bool {
-        self.of_tenant(tenant).iter().any(|object| self.mark(object).is_some_and(|mark| mark.is_of(owner)))
+    pub fn has_owned_by(&self, tenant: &TenantName, owner: &ManifestRef, took_over: bool) -> bool {
+        let is_its = |object: &ObjectId| self.mark(object).is_some_and(|mark| mark.is_of(owner));
+        self.of_tenant(tenant).iter().any(|object| (took_over || self.is_on_our_path(object)) && is_its(object))
+    }
+
+    /// Whether an object lies on a path of ours. A mark on another path counts only beside a manifest's word that it took
+    /// the object over: tags can be forged.
+    #[must_use]
+    pub fn is_on_our_path(&self, object: &ObjectId) -> bool {
+        let path = match object.kind {
+            ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
+            ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
+            ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+        };
+        path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
 
     /// A copy of what is the tenant's, to be looked at without holding up anybody.
@@ -135,6 +149,16 @@ impl Inventory {
     #[must_use]
     pub fn is_marked(&self, tenant: &TenantName) -> bool {
         self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
+    }
+
+    /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
+    /// whether it took something over.
+    #[must_use]
+    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
+        self.of_tenant(tenant).iter().any(|object| {
+            let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
+            self.may_be_marked(object) && ours()
+        })
     }
 
     /// The tenants of which anything here carries our marks, or may.

@@ -47,7 +47,7 @@ impl Withheld {
 
 /// What a Tenant says of the accounts that it gives up.
 pub(super) fn given_up(wanted: &Wanted) -> Vec<Withheld> {
-    let abandoned = wanted.conduct.iter().filter(|(_, conduct)| conduct.abandoned);
+    let abandoned = wanted.conduct.iter().filter(|(_, conduct)| conduct.abandoned && conduct.named);
     let told = abandoned.map(|(account, _)| Withheld {
         subject: wanted.tenant_ref(),
         account: Some(account.clone()),

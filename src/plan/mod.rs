@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Read, Refusal, Wanted};
+use crate::model::{CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, Read, Refusal, Wanted};
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Effect;
 
@@ -146,7 +146,8 @@ impl Draft<'_> {
     fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) {
         let step = Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail };
         let life = self.wanted.manifests.get(subject);
-        if life.is_some_and(|life| life.paused && !life.deleting) && !takes_access_away(&step.action) {
+        let goes = self.wanted.life == Life::Deleting || life.is_some_and(|life| life.deleting);
+        if life.is_some_and(|life| life.paused) && !goes && !takes_access_away(&step.action) {
             self.withheld.push(Withheld::of(&step, step.action.account(), Why::Paused));
             return;
         }

@@ -35,7 +35,7 @@ impl Account<'_, '_, '_> {
             let ripe = conduct.ripe.get(&object).copied();
             ripe.filter(|_| conduct.prune_orphans)
         });
-        if self.on_our_path(&object) {
+        if self.inventory.is_on_our_path(&object) {
             match ripe {
                 Some(Ripe::DisableKeys) => self.disable_keys(&object),
                 Some(Ripe::Remove) if !self.is_in_use(&object) => {

@@ -19,6 +19,11 @@ impl Account<'_, '_, '_> {
             if mark.cluster != self.inventory.cluster || (self.claimed.contains(&object) && !self.is_leaving(&object)) {
                 continue;
             }
+            // A description says whose a policy was made for; whether it still is, its tags say.
+            if wanted.life == Life::Absent && self.is_unread(&object) {
+                self.draft.read(self.name, Read::Tags(object.name));
+                continue;
+            }
             let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
             let tenant = wanted.tenant_ref();
             match (owner, wanted.life) {
@@ -35,11 +40,10 @@ impl Account<'_, '_, '_> {
                 }
                 (owner, Life::Deleting) => {
                     let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
-                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
+                    if self.inventory.is_on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
                         self.let_go(&object, &manifest);
                     }
                 }
-                // A description says whose a policy was made for; whether it still is, its tags say.
                 _ if self.is_unread(&object) => self.draft.read(self.name, Read::Tags(object.name)),
                 _ => self.orphan(object, mark.owner),
             }
@@ -59,16 +63,7 @@ impl Account<'_, '_, '_> {
 
     /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
     fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
-        life.adopt || self.on_our_path(object)
-    }
-
-    pub(super) fn on_our_path(&self, object: &ObjectId) -> bool {
-        let path = match object.kind {
-            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
-            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
-            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
-        };
-        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
+        life.adopt || self.inventory.is_on_our_path(object)
     }
 
     pub(super) fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {

@@ -14,7 +14,7 @@ use crate::desired::{Manifests, manifest_ref};
 use crate::model::Inventory;
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
-/// Echoes a forced reconcile, writes the verdict, and says what differs and is left so. While an account cannot be looked
+/// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
 /// at, what was said of it stays.
 fn finish<S: ObservedStatus, K: ResourceExt>(
     status: &mut S,
@@ -24,8 +24,9 @@ fn finish<S: ObservedStatus, K: ResourceExt>(
     now: Timestamp,
 ) {
     let asked = [annotations::RECONCILE, annotations::FLUX_RECONCILE];
-    let asked = asked.iter().filter_map(|key| object.annotations().get(*key)).next_back();
-    status.set_last_handled_reconcile_at(asked.cloned());
+    if !asked.iter().any(|key| object.annotations().contains_key(*key)) {
+        status.set_last_handled_reconcile_at(None);
+    }
     let generation = object.meta().generation.unwrap_or_default();
     set_verdict(status, verdict, generation, now);
     if drift.is_some() || !matches!(verdict, Verdict::Unchanged(..)) {

@@ -60,7 +60,7 @@ impl Story {
         let url = self.world.moto.url();
         let manifest = format!(
             "---\napiVersion: tenantry.dev/v1alpha1\nkind: CloudAccount\nmetadata: {{name: aws}}\nspec:\n  \
-             driftCheckInterval: 1h\n  aws: {{region: {REGION}, endpointUrl: '{url}', credentialsSecret: aws{more}}}\n"
+             passwordPolicy: {{minimumLength: 12}}\n  driftCheckInterval: 1h\n  aws: {{region: {REGION}, endpointUrl: '{url}', credentialsSecret: aws{more}}}\n"
         );
         self.world.apply(&manifest).await;
     }
@@ -165,6 +165,20 @@ impl Story {
         assert!(devices.virtual_mfa_devices().is_empty());
         assert!(iam.get_user().user_name("guest").send().await.is_ok(), "strangers stay");
         delete(&self.world, &self.tenants, "lp").await;
+        // A group that is retained is moved.
+        self.world.apply(&namespace(&definitions("lr"))).await;
+        self.world.apply(&tenant("lr", "  deletionPolicy: Retain")).await;
+        ready(&self.world, &self.tenants, "lr").await;
+        delete(&self.world, &self.tenants, "lr").await;
+    }
+
+    /// What is to stay is let go.
+    async fn retained(&self) {
+        self.tenant("  deletionPolicy: Retain").await;
+        delete(&self.world, &self.tenants, "lp").await;
+        let iam = self.world.moto.iam();
+        assert!(iam.get_group().group_name("lp").send().await.is_ok());
+        iam.delete_group().group_name("lp").send().await.unwrap();
     }
 
     /// Takes one action out, and shows what is said; then gives it back.
@@ -184,6 +198,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     story.a_life().await;
     story.by_hand().await;
     story.the_end().await;
+    story.retained().await;
     let needed = story.world.moto.granted(&story.key).await;
     let idle: Vec<_> = story.rights.allowed().difference(&needed).cloned().collect();
     assert!(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 import time
 import urllib.parse
@@ -39,6 +40,7 @@ ON_CALLER = (
     "GetLoginProfile",
     "ChangePassword",
 )
+RENAMES = ("iam:UpdateUser", "iam:UpdateGroup")
 CREATES = ("CreateUser", "CreateGroup", "CreateRole", "CreatePolicy")
 # Tags in a create call need the right to tag as well [D].
 TAGGING = {"iam:CreateUser": "iam:TagUser", "iam:CreateRole": "iam:TagRole", "iam:CreatePolicy": "iam:TagPolicy"}
@@ -329,6 +331,11 @@ def check_action_permitted(self, resource):
         role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
         if role:
             wanted.append(("iam:PassRole", role, {**context, "iam:passedtoservice": "sagemaker.amazonaws.com"}))
+    if self._action in RENAMES:
+        # The right to the new name and path as well [D].
+        kind, old_path, old_name = re.match(r"arn:[^/]*:(\w+)(/.*/|/)([^/]+)$", arn).groups()
+        name = parameter(self, f"New{kind.title()}Name") or old_name
+        wanted.append((self._action, f"{arn.split(f':{kind}/')[0]}:{kind}{parameter(self, 'NewPath') or old_path}{name}", context))
     for action, on, within in wanted:
         why = reason_to_refuse(self, caller, action, on, within)
         if why:
