@@ -5,7 +5,6 @@
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::json;
 
 /// A DNS label: what namespaces and our kinds are called.
 const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
