@@ -98,7 +98,7 @@ async fn who_is_suspended_can_do_nothing_and_comes_back_as_it_was() {
 
     world.apply(&alice("")).await;
     ready(world, &users, "alice").await;
-    assert_eq!(active_keys(world, "su.alice").await, [id.clone()]);
+    assert_eq!(active_keys(world, "su.alice").await, std::slice::from_ref(id));
     let after = (of::<Secret>(world, &defs).get("alice-aws").await.unwrap(), inline(world, "su.alice").await);
     assert_eq!((before.0.data, before.1), (after.0.data, after.1), "exactly as it was");
     assert_eq!(lists(world, "su", &hers).await, 200);
