@@ -16,6 +16,7 @@ mod table;
 mod tables;
 mod wakes;
 mod watch;
+mod workloads;
 mod world;
 mod writer;
 
@@ -28,7 +29,9 @@ pub use finalizer::{FINALIZER, Finalizers, has as has_finalizer};
 pub use kept::Manifest;
 pub use link::WriteCounts;
 pub use once::{cluster_id, missing_crds, read_once, read_secret_data};
-pub use secrets::{ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, LABEL_ACCOUNT, LABEL_USER, SecretContent};
+pub use secrets::{
+    ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, CONSOLE_TYPE, Credential, LABEL_ACCOUNT, LABEL_USER, SecretContent,
+};
 pub use snapshot::Snapshot;
 pub use status::StatusWriter;
 pub use tables::Watched;

@@ -2,6 +2,7 @@
 //! with the line to add. All other tests run with the same policy, in the form for accounts without a boundary.
 
 use aws_sdk_iam::types::AssignmentStatusType;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
 use testbed::aws::REGION;
@@ -9,7 +10,7 @@ use testbed::rights::BOUNDARY;
 use testbed::{OperatorPolicy, World, certificates, layout};
 
 use crate::support::{
-    annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, user,
+    annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, text, user,
 };
 use crate::tenant::launch;
 
@@ -124,6 +125,28 @@ impl Story {
         ready(world, &self.users, "alice").await;
     }
 
+    /// Keys are rotated, a login comes, gets another password, and goes.
+    async fn credentials_come_and_go(&self) {
+        let (world, secrets) = (&self.world, of::<Secret>(&self.world, &self.defs));
+        let id = |it: &Secret| text(it, "AWS_ACCESS_KEY_ID");
+        let more = "  roles: [reader]\n  accessKey: {rotation: {every: 8s, overlap: 2s}}\n  console: {}";
+        self.alice(more).await;
+        ready(world, &self.users, "alice").await;
+        let first = secrets.get("alice-aws").await.unwrap();
+        let password = text(&secrets.get("alice-aws-console").await.unwrap(), "password");
+        annotate(&self.users, "alice", "tenantry.dev/reset-password", "now").await;
+        let another = |it: &Secret| text(it, "password") != password;
+        world.until(secrets.clone(), "alice-aws-console", "another password", another).await;
+        world.until(secrets, "alice-aws", "another key", |it| id(it) != id(&first)).await;
+        eventually(world, "the first key is gone", || async {
+            let keys = world.moto.iam().list_access_keys().user_name("lp.alice").send().await.unwrap();
+            !keys.access_key_metadata().iter().any(|key| key.access_key_id == Some(id(&first)))
+        })
+        .await;
+        self.alice("  roles: [reader]").await;
+        ready(world, &self.users, "alice").await;
+    }
+
     /// What people do to the operator's objects.
     async fn by_hand(&self) {
         let iam = self.world.moto.iam();
@@ -165,6 +188,11 @@ impl Story {
         assert!(devices.virtual_mfa_devices().is_empty());
         assert!(iam.get_user().user_name("guest").send().await.is_ok(), "strangers stay");
         delete(&self.world, &self.tenants, "lp").await;
+        // A group that is retained is moved.
+        self.world.apply(&namespace(&definitions("lr"))).await;
+        self.world.apply(&tenant("lr", "  deletionPolicy: Retain")).await;
+        ready(&self.world, &self.tenants, "lr").await;
+        delete(&self.world, &self.tenants, "lr").await;
     }
 
     /// What is to stay is let go.
@@ -191,6 +219,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     let story = Story::begin().await;
     story.names_are_taken().await;
     story.a_life().await;
+    story.credentials_come_and_go().await;
     story.by_hand().await;
     story.the_end().await;
     story.retained().await;

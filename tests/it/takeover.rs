@@ -13,7 +13,7 @@ use crate::support::{
 use crate::tenant::launch;
 
 fn with_id(cluster: &str) -> Launch {
-    launch().argument(&format!("--cluster-id={cluster}"))
+    launch().environment("CLUSTER_ID", cluster)
 }
 
 async fn apply_all(world: &World) {
