@@ -214,6 +214,7 @@ impl Story {
     }
 }
 
+// proves: CloudAccount.spec.aws.permissionsBoundary AccessDenied
 #[tokio::test]
 async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     let story = Story::begin().await;
