@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::difference::differences;
 use super::{Action, Draft, Observed, Rank};
 use crate::model::{
     Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, SecretSeen, WantedNamespace,
@@ -111,7 +112,7 @@ fn keep_objects(draft: &mut Draft<'_>, observed: &Observed<'_>, usable: &BTreeSe
             }
             Some(seen) if !covers(&object.body, seen) => {
                 let action = Action::Cluster(ClusterAction::Apply(object.clone()));
-                draft.step(subject, Rank::Repair, action, Vec::new());
+                draft.step(subject, Rank::Repair, action, differences(&object.body, seen));
             }
             Some(_) => {}
         }

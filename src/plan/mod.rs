@@ -4,13 +4,17 @@
 mod account;
 mod cluster;
 mod conduct;
+mod difference;
 mod keys;
 mod logins;
+mod markdown;
 mod order;
 mod orphans;
+mod people;
 mod release;
 mod removal;
 mod render;
+mod report;
 mod restarts;
 mod rules;
 mod secrets;
@@ -28,7 +32,9 @@ use crate::policy::Effect;
 
 pub use conduct::{Why, Withheld};
 pub use orphans::Orphan;
-pub use render::{Summary, render};
+pub use people::{People, Share, people};
+pub use render::{Line, Tone, render};
+pub use report::{About, Change, Deed, Left, REPORT_FORMAT, Refused, Report, Summary, Told};
 pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.

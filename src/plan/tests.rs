@@ -195,7 +195,7 @@ fn the_cases_give_their_plans() {
         }
         let after = read(&case.join("after.yaml"));
         let next = world.plan_in(&manifests(&after), &context(&after));
-        let about = BTreeMap::from([(AccountName::new("aws"), format!("{ACCOUNT}, eu-west-1"))]);
+        let about = BTreeMap::from([(AccountName::new("aws"), About::new(ACCOUNT, "eu-west-1"))]);
         let text = render(&[next], &about, 5.0);
         let file = case.join("plan.txt");
         if std::env::var_os("UPDATE_CASES").is_some() {

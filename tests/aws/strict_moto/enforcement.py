@@ -18,7 +18,7 @@ from moto.sagemaker.models import sagemaker_backends
 from moto.sts.models import sts_backends
 from xmltodict import unparse
 
-from .evaluation import ALLOW, DENY, decide, granting
+from .evaluation import ALLOW, Principal, decide, granting, verdict
 from .patching import wrap
 
 ROOT_KEY_ID = os.environ.get("EXT_ROOT_KEY", "").partition(":")[0]
@@ -243,8 +243,7 @@ class Caller:
     def __init__(self, request):
         key, account, backend = request._access_key, request.account_id, request.backend
         self.session_policy = None
-        self.is_user = isinstance(key, access_control.IAMUserAccessKey)
-        if self.is_user:
+        if isinstance(key, access_control.IAMUserAccessKey):
             self.entity = backend.users[key._owner_user_name]
             if self.entity.get_access_key_by_id(key._access_key_id).status != "Active":
                 request._raise_invalid_access_key("InvalidId")
@@ -253,7 +252,7 @@ class Caller:
                 "aws:userid": self.entity.id,
                 "aws:PrincipalType": "User",
             }
-            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn]
+            self.principal = Principal(account, self.entity.arn)
         else:
             self.entity = backend.get_role(key._owner_role_name)
             sessions = sts_backends[account]["aws"].assumed_roles
@@ -263,7 +262,7 @@ class Caller:
                 "aws:userid": f"{self.entity.id}:{key._session_name}",
                 "aws:PrincipalType": "AssumedRole",
             }
-            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn, key.arn]
+            self.principal = Principal(account, self.entity.arn, key.arn)
         self.context["aws:PrincipalArn"] = self.entity.arn
         self.context["aws:PrincipalAccount"] = account
         for name, value in tag_map(self.entity.tags).items():
@@ -286,33 +285,17 @@ def ambient(request):
 
 def reason_to_refuse(request, caller, action, arn, context):
     """None when the action is allowed, else why not, in AWS's words [D]."""
-    backend = request.backend
-    layers = [("identity-based policy", decide(caller.policies, action, arn, context))]
-    boundary = caller.entity.permissions_boundary_arn
-    if boundary:
-        policy = backend.managed_policies.get(boundary)
-        documents = [document_of(policy)] if policy else []
-        layers.append(("permissions boundary", decide(documents, action, arn, context)))
+    boundary, session, resource_policy = None, None, None
+    if caller.entity.permissions_boundary_arn:
+        policy = request.backend.managed_policies.get(caller.entity.permissions_boundary_arn)
+        boundary = document_of(policy) if policy else {"Statement": []}
     if caller.session_policy:
-        document = json.loads(caller.session_policy)
-        layers.append(("session policy", decide([document], action, arn, context)))
-    granted = None
+        session = json.loads(caller.session_policy)
     if action.startswith("s3:"):
         bucket = s3_models.s3_backends[request.account_id]["aws"].buckets.get(arn.split(":::")[-1].split("/")[0])
         if bucket is not None and bucket.policy:
-            granted = decide([json.loads(bucket.policy)], action, arn, context, caller.names)
-    if granted == DENY:
-        return "with an explicit deny in a resource-based policy"
-    for name, decision in layers:
-        if decision == DENY:
-            return f"with an explicit deny in {'an' if name[0] == 'i' else 'a'} {name}"
-    # What a bucket's policy grants a user needs neither the user's own policy nor its boundary [D].
-    if granted == ALLOW and caller.is_user:
-        return None
-    for name, decision in layers:
-        if decision != ALLOW:
-            return f"because no {name} allows the {action} action"
-    return None
+            resource_policy = json.loads(bucket.policy)
+    return verdict(caller.policies, boundary, session, resource_policy, caller.principal, action, arn, context)
 
 
 def trusts(request, caller, role_arn, context):
@@ -324,7 +307,7 @@ def trusts(request, caller, role_arn, context):
     if external_id:
         context = {**context, "sts:externalid": external_id}
     trust = json.loads(role.assume_role_policy_document)
-    return decide([trust], "sts:AssumeRole", role_arn, context, caller.names) == ALLOW
+    return decide([trust], "sts:AssumeRole", role_arn, context, caller.principal) == ALLOW
 
 
 def check_action_permitted(self, resource):
