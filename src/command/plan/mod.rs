@@ -2,6 +2,7 @@
 //! those of the cluster, with files laid over them. Reads only.
 
 mod accounts;
+mod cel;
 mod files;
 mod manifests;
 mod schema;
@@ -41,8 +42,8 @@ pub struct Args {
     /// Only manifests with these labels count as deleted: key=value, several with commas
     #[arg(short = 'l', long, value_name = "LABELS", value_delimiter = ',', value_parser = label, requires = "prune")]
     pub selector: Vec<(String, String)>,
-    /// Also ask the API server whether it would take the files, its CEL rules and admission policies included. Stores
-    /// nothing, and needs the right to patch them
+    /// Also ask the API server whether it would take the files, admission policies and webhooks included. Stores nothing,
+    /// and needs the right to patch them
     #[arg(long, requires = "files")]
     pub server_dry_run: bool,
     /// Only this tenant
@@ -68,10 +69,10 @@ pub struct Args {
     pub service_account: String,
     /// What tells this cluster's objects from another's [default: the first eight hex digits of the kube-system
     /// namespace's UID]
-    #[arg(long, env = "CLUSTER_ID", value_name = "ID")]
+    #[arg(long, env = "CLUSTER_ID", value_name = "ID", value_parser = crate::config::cluster_id)]
     pub cluster_id: Option<String>,
     /// Calls that the operator may make in an account a second, for the time that the plan takes
-    #[arg(long, env = "WRITE_RATE", default_value_t = 5.0, value_name = "PER_SECOND")]
+    #[arg(long, env = "WRITE_RATE", default_value_t = 5.0, value_name = "PER_SECOND", value_parser = crate::config::rate)]
     pub write_rate: f64,
 }
 
