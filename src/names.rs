@@ -39,6 +39,9 @@ pub const MADE_FOR: &str = "tenantry.dev/made-for";
 /// The annotation by which a namespace's admin gives it to the tenant that it names; on a TenantUser or TenantRole `"true"`
 /// takes over a cloud object that has the right name and no owner mark.
 pub const ADOPT: &str = "tenantry.dev/adopt";
+/// How the annotation on a workload's pod template ends that names the key which its pods read; the Secret's name comes
+/// before it, so that two Secrets of one workload do not get in each other's way.
+pub const RESTART_ANNOTATION: &str = ".tenantry.dev/access-key-id";
 /// Label on a namespace that is not a tenant's but holds manifests of tenants.
 pub const LABEL_DEFINITIONS: &str = "tenantry.dev/definitions";
 
@@ -338,8 +341,17 @@ pub fn operator_binding(tenant: &TenantName) -> String {
     format!("tenantry:operator:{tenant}")
 }
 
-/// Eight base32 characters of a SHA-256, lower case.
-fn short_hash(text: &str) -> String {
+/// A share between 0 and 1 that is always the same for one text and evenly spread over texts: what is due for many is
+/// not due at once.
+#[must_use]
+pub fn share(text: &str) -> f64 {
+    let hash = Sha256::digest(text.as_bytes());
+    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
+}
+
+/// Eight base32 characters of a SHA-256, lower case: tells texts apart where they are too long to be kept.
+#[must_use]
+pub fn short_hash(text: &str) -> String {
     BASE32_NOPAD.encode(&Sha256::digest(text.as_bytes())).chars().take(8).collect::<String>().to_ascii_lowercase()
 }
 

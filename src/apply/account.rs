@@ -39,12 +39,14 @@ impl<C: Cloud> Account<C> {
             }
         }
         if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
-            // Taken over: now that it carries our marks, all of it is known, keys that somebody holds too.
+            // Taken over: now that it carries our marks, all of it is known, keys and a login that somebody holds too.
             let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
             self.inventory.lock().learn(&object, finding);
             if object.kind == ObjectKind::User {
-                let keys = self.cloud.read(&Read::Keys(object.name.clone()), &self.inventory).await?;
-                self.inventory.lock().learn(&object, keys);
+                for read in [Read::Keys(object.name.clone()), Read::Login(object.name.clone())] {
+                    let finding = self.cloud.read(&read, &self.inventory).await?;
+                    self.inventory.lock().learn(&object, finding);
+                }
             }
         }
         Ok(())

@@ -17,7 +17,8 @@ pub(crate) use world::World;
 use super::Cloud;
 use super::ownership::mark_of;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, PasswordRules, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 use crate::names::ClusterId;
 
@@ -195,6 +196,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
+        CloudAction::SetLogin { .. } => "CreateLoginProfile",
+        CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
     }
 }
 
@@ -206,6 +209,8 @@ impl Cloud for MemoryCloud {
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         let operation = match what {
             Read::Keys(_) => "ListAccessKeys",
+            Read::LastUse { .. } => "GetAccessKeyLastUsed",
+            Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
@@ -219,6 +224,12 @@ impl Cloud for MemoryCloud {
                     .users
                     .get(user)
                     .map_or(Finding::Absent, |user| Finding::Keys(user.keys.clone().unwrap_or_default())),
+                Read::LastUse { id, .. } => {
+                    let at = world.used.get(id).copied();
+                    let service = at.map(|_| "s3".to_owned());
+                    Finding::LastUse { id: id.clone(), last_use: LastUse { at, service, asked: world.now } }
+                }
+                Read::Login(user) => Finding::Login(world.login(user)),
                 Read::Tags(policy) => world
                     .policies
                     .get(policy)

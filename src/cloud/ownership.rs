@@ -50,6 +50,6 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
         Finding::Mark { mark, .. } => mark.clone(),
-        Finding::Absent | Finding::Keys(_) | Finding::Tags(_) => None,
+        Finding::Absent | Finding::Keys(_) | Finding::LastUse { .. } | Finding::Login(_) | Finding::Tags(_) => None,
     }
 }

@@ -18,6 +18,7 @@ mod table;
 mod tables;
 mod wakes;
 mod watch;
+mod workloads;
 mod world;
 mod writer;
 
@@ -32,7 +33,9 @@ pub use link::WriteCounts;
 pub use once::{cluster_id, missing_crds, read_once, read_secret_data};
 pub use overlay::{Overlay, Prune, Replaced};
 pub use rehearsal::rehearse;
-pub use secrets::{ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, LABEL_ACCOUNT, LABEL_USER, SecretContent};
+pub use secrets::{
+    ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, CONSOLE_TYPE, Credential, LABEL_ACCOUNT, LABEL_USER, SecretContent,
+};
 pub use snapshot::Snapshot;
 pub use status::StatusWriter;
 pub use tables::Watched;

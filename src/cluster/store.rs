@@ -14,7 +14,7 @@ use super::table::{Kept as _, Key};
 use super::tables::{Tables, Watched, wakes_of};
 use super::wakes::{Wake, Wakes};
 use crate::api::{CloudAccount, Tenant};
-use crate::model::{KubeKind, NamespaceSeen, ObjRef, SecretTarget};
+use crate::model::{KubeKind, NamespaceSeen, ObjRef, SecretTarget, WorkloadSeen};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 
 /// Everything known of the cluster.
@@ -128,6 +128,21 @@ impl Store {
         if let Some(table) = self.lock().secrets.get_mut(&at.namespace) {
             table.deleted(&Key::new(Some(&at.namespace), &at.name), uid);
         }
+    }
+
+    /// Takes in what a look at a workload, or a write of ours, says of it.
+    pub(super) fn workload_seen(&self, at: &ObjRef, seen: Option<WorkloadSeen>) {
+        self.lock().workloads.insert(at.clone(), seen);
+    }
+
+    /// What was seen of the workload no longer counts.
+    pub(super) fn forget_workload(&self, at: &ObjRef) {
+        self.lock().workloads.remove(at);
+    }
+
+    /// Workloads that were not there may be there by now.
+    pub(super) fn forget_missing_workloads(&self) {
+        self.lock().workloads.retain(|_, seen| seen.is_some());
     }
 
     /// Makes room for a namespace's Secrets: they are watched from now on.

@@ -203,6 +203,11 @@ impl World {
         }
     }
 
+    /// From here on workloads that were not there are looked at again.
+    pub fn forget_missing_workloads(&self) {
+        self.store.forget_missing_workloads();
+    }
+
     /// Reads a Secret of the operator's own namespace, for a CloudAccount's credentials; none if there is none.
     pub async fn credentials(&self, secret: &str) -> Result<Option<BTreeMap<String, SecretString>>, Fault> {
         super::once::secret_data(&self.link, &self.own_namespace, secret).await

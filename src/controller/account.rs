@@ -14,7 +14,7 @@ use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
 use crate::desired::given_up;
-use crate::model::{Class, Fault, Finding, ObjectId, Read};
+use crate::model::{Class, Fault, ObjectId, Read};
 use crate::names::{AccountName, CloudName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
@@ -124,20 +124,22 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads the keys of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at a moment
-    /// that its name decides, so that a start makes no burst of calls.
+    /// Reads the keys and logins of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at
+    /// a moment that its name decides, so that a start makes no burst of calls.
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let users: Vec<CloudName> = account.inventory.lock().users.keys().cloned().collect();
         let mut changed = BTreeSet::new();
         for user in self.accounts.take_turns(name, users, SLICE_TURN) {
-            let finding = account.cloud.read(&Read::Keys(user.clone()), &account.inventory).await?;
             let object = ObjectId::user(&user);
-            let mut inventory = account.inventory.lock();
-            let before = inventory.users.get(&user).and_then(|user| user.keys.clone());
-            if matches!(&finding, Finding::Keys(keys) if before.as_ref() != Some(keys)) {
-                changed.extend(inventory.mark(&object).map(|mark| mark.tenant));
+            let known = || account.inventory.lock().users.get(&user).map(|it| (it.keys.clone(), it.login));
+            let before = known();
+            for read in [Read::Keys(user.clone()), Read::Login(user.clone())] {
+                let finding = account.cloud.read(&read, &account.inventory).await?;
+                account.inventory.lock().learn(&object, finding);
             }
-            inventory.learn(&object, finding);
+            if known() != before {
+                changed.extend(account.inventory.lock().mark(&object).map(|mark| mark.tenant));
+            }
         }
         Ok(changed)
     }

@@ -15,7 +15,7 @@ use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
 use crate::cloud::{AnyCloud, Budgets, Calls, Rates};
 use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
-use crate::names::{AccountName, CloudName, ClusterId, TenantName};
+use crate::names::{AccountName, CloudName, ClusterId, TenantName, share};
 
 /// Failed looks in a row after which an account that does not answer counts as one that cannot be read.
 const LOST_AFTER: u32 = 3;
@@ -35,7 +35,7 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Fault>,
     /// Failed tries in a row.
     pub(super) failures: u32,
-    /// When each user's keys are read next.
+    /// When each user's keys and login are read next.
     pub(super) turns: BTreeMap<CloudName, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
@@ -126,7 +126,7 @@ impl Accounts {
         let mut due = Vec::new();
         let mut turns = BTreeMap::new();
         for user in users {
-            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(&user)));
+            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(user.as_str())));
             turns.insert(user.clone(), if at <= now { now + turn } else { at });
             if at <= now {
                 due.push(user);
@@ -285,13 +285,6 @@ fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
     let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
     let uid = manifest.metadata.uid.clone().unwrap_or_default();
     format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
-}
-
-/// A share between 0 and 1 that is always the same for one name and evenly spread over names.
-fn share(name: &CloudName) -> f64 {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(name.as_str().as_bytes());
-    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
 }
 
 /// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.

@@ -83,13 +83,15 @@ impl Operator {
         self.sweep(account).await?;
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
-            let read = match object.kind {
-                ObjectKind::User => Read::Keys(object.name.clone()),
-                ObjectKind::Policy => Read::Object(object.clone()),
-                ObjectKind::Group => continue,
+            let reads = match object.kind {
+                ObjectKind::User => vec![Read::Keys(object.name.clone()), Read::Login(object.name.clone())],
+                ObjectKind::Policy => vec![Read::Object(object.clone())],
+                ObjectKind::Group => Vec::new(),
             };
-            let finding = account.cloud.read(&read, &account.inventory).await?;
-            account.inventory.lock().learn(&object, finding);
+            for read in reads {
+                let finding = account.cloud.read(&read, &account.inventory).await?;
+                account.inventory.lock().learn(&object, finding);
+            }
         }
         Ok(())
     }

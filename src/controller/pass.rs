@@ -22,7 +22,7 @@ use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
 
-/// Even where nothing wakes it, a tenant is compared this often: keys age.
+/// Even where nothing wakes it, a tenant is compared this often.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 
 /// The accounts that a pass works in.
@@ -42,6 +42,7 @@ impl Operator {
     /// Compares what the manifests of `name` ask for with what is, puts it right and says so.
     pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
         self.world.watch_secrets(&self.world.namespaces_of_users());
+        self.world.forget_missing_workloads();
         let snapshot = self.world.snapshot(name);
         let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new(), failed: false };
         if !snapshot.ready || !self.leadership.is_current() {
@@ -335,7 +336,7 @@ fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_
     if !released && wanted.manifests.values().any(|life| life.deleting) {
         due = due.min(Duration::from_secs(5));
     }
-    if let Some(change) = wanted.next_change {
+    for change in wanted.next_change.into_iter().chain(settled.left.due) {
         let wait = Timestamp::now().until(change).ok().and_then(|span| Duration::try_from(span).ok());
         due = due.min(wait.unwrap_or_default() + Duration::from_millis(10));
     }

@@ -3,6 +3,7 @@
 mod account;
 mod cluster;
 mod conduct;
+mod credentials;
 mod grants;
 mod limits;
 mod roles;

@@ -59,17 +59,6 @@ impl Compiler<'_> {
 
     pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
         self.wait_for_accounts(subject, user.spec.accounts.as_deref());
-        if user.spec.console.is_some() {
-            self.unsupported(subject, None, "spec.console");
-        }
-        if let Some(key) = &user.spec.access_key {
-            if key.rotation.is_some() {
-                self.unsupported(subject, None, "spec.accessKey.rotation");
-            }
-            if !key.restart.is_empty() {
-                self.unsupported(subject, None, "spec.accessKey.restart");
-            }
-        }
     }
 
     fn unsupported(&mut self, subject: &ManifestRef, account: Option<&AccountName>, what: &str) {

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::login::Login;
 use crate::names::{CloudName, ClusterId, DESCRIPTION_PREFIX, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -77,6 +78,19 @@ pub struct AccessKey {
     pub active: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// When it was last used; none where that was never asked for.
+    pub last_use: Option<LastUse>,
+}
+
+/// When a key was last used, as the cloud says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastUse {
+    /// When; none: never.
+    pub at: Option<Timestamp>,
+    /// By which service it was accepted.
+    pub service: Option<String>,
+    /// When this was asked.
+    pub asked: Timestamp,
 }
 
 /// A user.
@@ -100,6 +114,8 @@ pub struct User {
     pub inline: BTreeMap<String, Document>,
     /// Its keys, newest last; none where they were never read.
     pub keys: Option<Vec<AccessKey>>,
+    /// Its console login; none where it was never read.
+    pub login: Option<Login>,
 }
 
 /// A group.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+use super::login::Login;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -318,7 +319,7 @@ impl Inventory {
             }
             CloudAction::CreateKey(_) => {
                 if let Effect::Key(key) = effect {
-                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created };
+                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created, last_use: None };
                     user.keys.get_or_insert_default().push(made);
                 }
             }
@@ -331,6 +332,8 @@ impl Inventory {
                     keys.retain(|key| key.id != *id);
                 }
             }
+            CloudAction::SetLogin { .. } => user.login = Some(Login::On),
+            CloudAction::DeleteLogin(_) => user.login = Some(Login::Off),
             _ => {}
         }
     }
@@ -361,9 +364,22 @@ impl Inventory {
     /// such object: the caller compares it with what is known.
     pub fn learn(&mut self, object: &ObjectId, finding: Finding) {
         match finding {
-            Finding::Keys(keys) => {
+            Finding::Keys(mut keys) => {
                 if let Some(user) = self.users.get_mut(&object.name) {
+                    for key in &mut keys {
+                        let known = user.keys.iter().flatten().find(|known| known.id == key.id);
+                        key.last_use = known.and_then(|known| known.last_use.clone());
+                    }
                     user.keys = Some(keys);
+                }
+            }
+            Finding::LastUse { id, last_use } => {
+                let keys = self.users.get_mut(&object.name).into_iter().flat_map(|user| user.keys.iter_mut().flatten());
+                keys.filter(|key| key.id == id).for_each(|key| key.last_use = Some(last_use.clone()));
+            }
+            Finding::Login(login) => {
+                if let Some(user) = self.users.get_mut(&object.name) {
+                    user.login = Some(login);
                 }
             }
             Finding::Tags(tags) => {
@@ -373,29 +389,35 @@ impl Inventory {
             }
             Finding::Mark { .. } => {}
             found => {
-                let mut known_keys = None;
+                let mut known = None;
                 match object.kind {
-                    ObjectKind::User => known_keys = self.users.remove(&object.name).and_then(|user| user.keys),
+                    ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                 }
                 self.others.remove(object);
-                self.place(found, known_keys);
+                self.place(found, known.as_ref());
             }
         }
     }
 
-    /// Puts a found object among ours or among the others.
-    pub(super) fn place(&mut self, found: Finding, known_keys: Option<Vec<AccessKey>>) {
+    /// Puts a found object among ours or among the others; of a user `known` has what only single reads show.
+    pub(super) fn place(&mut self, found: Finding, known: Option<&User>) {
         let cluster = self.cluster.clone();
         let on_path = |path: &str| crate::names::tenant_of_path(&cluster, path).is_some();
         let ours = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.cluster == cluster);
         match found {
-            Finding::Absent | Finding::Keys(_) | Finding::Tags(_) | Finding::Mark { .. } => {}
+            Finding::Absent
+            | Finding::Keys(_)
+            | Finding::LastUse { .. }
+            | Finding::Login(_)
+            | Finding::Tags(_)
+            | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {
-                    user.keys = user.keys.or(known_keys);
+                    user.keys = user.keys.or_else(|| known?.keys.clone());
+                    user.login = user.login.or_else(|| known?.login);
                     self.users.insert(user.name.clone(), user);
                 } else {
                     let stub = Stub { arn: user.arn, mark, mark_read: true };

@@ -9,6 +9,7 @@ use super::action::KeyWish;
 use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
+use super::login::LoginWish;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -124,6 +125,8 @@ pub struct WantedUser {
     pub inline: BTreeMap<String, Document>,
     /// Its key; none: it has no keys.
     pub key: Option<KeyWish>,
+    /// Its console login; none: it has none.
+    pub login: Option<LoginWish>,
 }
 
 /// What should exist in one account. Claims on one name are sorted oldest manifest first.

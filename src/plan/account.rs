@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys};
+use super::{Action, Draft, Rank, keys, logins, secrets};
 use crate::model::{
-    Class, CloudAction, ClusterState, Group, Inventory, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef, Read,
-    Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
+    Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
+    Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, Mark};
 use crate::policy::{self, Document};
@@ -46,12 +46,18 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
         account.user(name, claims);
     }
     account.remove_unwanted();
-    keys::remove_unwanted_secrets(&mut account, target);
+    secrets::remove_unwanted(&mut account, target);
 }
 
 impl Account<'_, '_, '_> {
-    pub(super) fn step(&mut self, subject: &ManifestRef, rank: Rank, action: CloudAction, detail: Vec<String>) {
-        self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail);
+    pub(super) fn step(
+        &mut self,
+        subject: &ManifestRef,
+        rank: Rank,
+        action: CloudAction,
+        detail: Vec<String>,
+    ) -> Option<usize> {
+        self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail)
     }
 
     pub(super) fn refuse(&mut self, subject: &ManifestRef, class: Class, message: String) {
@@ -223,7 +229,8 @@ impl Account<'_, '_, '_> {
             Standing::Other => return,
             Standing::Adoptable => {
                 let action = CloudAction::MoveGroup { group: name.clone(), path: wanted.path.clone() };
-                return self.step(&wanted.owner, Rank::Change, action, Vec::new());
+                self.step(&wanted.owner, Rank::Change, action, Vec::new());
+                return;
             }
             Standing::Absent => {
                 if !self.has_room(&wanted.owner, "Groups", &object) {
@@ -269,6 +276,7 @@ impl Account<'_, '_, '_> {
                     attached: BTreeSet::new(),
                     inline: Default::default(),
                     keys: Some(Vec::new()),
+                    login: Some(Login::Off),
                 };
                 let mut detail = vec![format!("path {}", wanted.path)];
                 detail.extend(wanted.boundary.iter().map(|arn| format!("boundary {}", last_part(arn))));
@@ -318,6 +326,7 @@ impl Account<'_, '_, '_> {
         self.inline(&object, &wanted.owner, &seen.inline, &wanted.inline);
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
         keys::plan(self, seen, wanted);
+        logins::plan(self, seen, wanted);
     }
 
     fn attachments(

@@ -24,7 +24,8 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => {
                 let path = released_path(&self.inventory.cluster, &self.draft.wanted.tenant);
                 let action = CloudAction::MoveGroup { group: object.name.clone(), path };
-                return self.step(subject, Rank::Change, action, Vec::new());
+                self.step(subject, Rank::Change, action, Vec::new());
+                return;
             }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Policy => {
@@ -45,21 +46,21 @@ impl Account<'_, '_, '_> {
 
 impl Draft<'_> {
     /// What becomes of a Secret that no manifest wants any more. With `Retain` it is released for good; in an account
-    /// that is only observed it merely stays when its owner goes; else it is deleted. Returns the step's place, if there
-    /// is one.
+    /// that is only observed it merely stays when its owner goes; else it is deleted. `after` are the steps before it.
     pub(super) fn end_of_secret(
         &mut self,
+        after: &[usize],
         account: &AccountName,
         subject: &ManifestRef,
         secret: &SecretTarget,
         seen: &SecretSeen,
-    ) -> Option<usize> {
+    ) {
         let wanted = self.wanted;
         let goes = wanted.life == Life::Deleting || wanted.manifests.get(subject).is_some_and(|life| life.deleting);
         let (secret, uid) = (secret.clone(), seen.uid.clone());
         let (rank, action) = if goes && wanted.observes(account) {
             if seen.owner_uid.is_empty() {
-                return None;
+                return;
             }
             (Rank::Change, ClusterAction::ReleaseSecret { secret, uid, unmark: false })
         } else if goes && wanted.retain && !wanted.abandons(account) {
@@ -67,9 +68,7 @@ impl Draft<'_> {
         } else {
             (Rank::Revoke, ClusterAction::DeleteSecret { secret, uid })
         };
-        let index = self.steps.len();
-        self.step(subject, rank, Action::Cluster(action), Vec::new());
-        (self.steps.len() > index).then_some(index)
+        self.step_after(after, subject, rank, Action::Cluster(action), Vec::new());
     }
 
     /// Whose condition tells of a Secret: its user's, or the Tenant's where the user is gone.
@@ -90,7 +89,7 @@ pub(super) fn secrets_of_lost_accounts(draft: &mut Draft<'_>, observed: &Observe
         let unreachable = !wanted.conduct.contains_key(&account)
             || (wanted.observes(&account) && !observed.accounts.contains_key(&account));
         if wanted.abandons(&account) || (goes && unreachable) {
-            draft.end_of_secret(&account, &subject, secret, seen);
+            draft.end_of_secret(&[], &account, &subject, secret, seen);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
 
 use super::account::Account;
-use super::{Rank, keys};
+use super::{Rank, keys, logins};
 use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
 use crate::names::{CloudName, ManifestRef};
 
@@ -79,6 +79,9 @@ impl Account<'_, '_, '_> {
         let object = ObjectId::user(name);
         for id in keys::known_ids(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
+        }
+        if logins::may_be_there(self, user, subject) {
+            self.step(subject, Rank::Revoke, CloudAction::DeleteLogin(name.clone()), Vec::new());
         }
         for group in &user.groups {
             let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };

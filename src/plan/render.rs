@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{About, Report};
 use super::{Action, Plan, Step, Why, account::last_part};
-use crate::model::{CloudAction, ClusterAction, ObjectId};
+use crate::model::{CloudAction, ClusterAction, ObjectId, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName};
 
 /// What a line tells of; it decides the line's colour.
@@ -45,7 +45,7 @@ impl Line {
 pub(super) fn calls(action: &Action) -> usize {
     match action {
         Action::Cloud { action, .. } => 1 + usize::from(action.needs_live_read()),
-        Action::IssueKey { .. } => 1,
+        Action::IssueKey { .. } | Action::IssueLogin { .. } => 1,
         Action::Cluster(_) => 0,
     }
 }
@@ -186,23 +186,30 @@ impl Step {
 pub(super) fn line(step: &Step) -> (char, &'static str, String) {
     match &step.action {
         Action::Cloud { action, .. } => cloud_line(action),
-        Action::IssueKey { user, wish, .. } => {
-            ('+', "key", format!("{user} → Secret {}/{}", wish.secret.namespace, wish.secret.name))
+        Action::IssueKey { user, wish, replaces, .. } => {
+            let sign = if replaces.is_some() { '~' } else { '+' };
+            (sign, "key", format!("{user} → {}", secret_name(&wish.secret)))
+        }
+        Action::IssueLogin { user, wish, fresh, .. } => {
+            let sign = if *fresh { '+' } else { '~' };
+            (sign, "login", format!("{user} → {}", secret_name(&wish.secret)))
         }
         Action::Cluster(action) => match action {
             ClusterAction::Create(object) => ('+', "object", object.at.to_string()),
             ClusterAction::Apply(object) => ('~', "object", object.at.to_string()),
             ClusterAction::Delete(at) => ('-', "object", at.to_string()),
             ClusterAction::Release(name) => ('~', "release", format!("Namespace {name}")),
-            ClusterAction::DeleteSecret { secret, .. } => {
-                ('-', "object", format!("Secret {}/{}", secret.namespace, secret.name))
-            }
-            ClusterAction::ReleaseSecret { secret, .. } => {
-                ('~', "release", format!("Secret {}/{}", secret.namespace, secret.name))
-            }
+            ClusterAction::DeleteSecret { secret, .. } => ('-', "object", secret_name(secret)),
+            ClusterAction::ReleaseSecret { secret, .. } => ('~', "release", secret_name(secret)),
+            ClusterAction::NoteLogin { secret, .. } => ('~', "object", secret_name(secret)),
+            ClusterAction::Restart { workload, .. } => ('~', "restart", workload.to_string()),
             ClusterAction::DeleteManifest(manifest) => ('-', "object", manifest.to_string()),
         },
     }
+}
+
+fn secret_name(at: &SecretTarget) -> String {
+    format!("Secret {}/{}", at.namespace, at.name)
 }
 
 fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
@@ -229,5 +236,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::SetKeyActive { user, id, active: true } => ('~', "key", format!("{id} of {user} active")),
         CloudAction::SetKeyActive { user, id, active: false } => ('~', "key", format!("{id} of {user} inactive")),
         CloudAction::DeleteKey { user, id } => ('-', "key", format!("{id} of {user}")),
+        CloudAction::SetLogin { user, .. } => ('~', "login", named(user)),
+        CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
     }
 }

@@ -12,39 +12,42 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Effect, NamespaceSeen, NewKey, ObjectId, SecretSeen, User, covers};
+use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, covers};
 use crate::names::{ClusterId, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
 const TENANT: &str = "acme";
 
 /// An account and a cluster that do as they are told, at once and without a network.
-struct World {
-    inventory: Inventory,
-    cluster: ClusterState,
+pub(super) struct World {
+    pub(super) inventory: Inventory,
+    pub(super) cluster: ClusterState,
+    pub(super) now: Timestamp,
+    keys_made: u32,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, "aws");
         inventory.swept = true;
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
-        Self { inventory, cluster }
+        Self { inventory, cluster, now: Timestamp::UNIX_EPOCH, keys_made: 0 }
     }
 
-    fn plan(&self, manifests: &Manifests) -> Plan {
+    pub(super) fn plan(&self, manifests: &Manifests) -> Plan {
         self.plan_in(manifests, &context(&[]))
     }
 
     fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
-        let wanted = compile(&TenantName::new(TENANT), manifests, context);
+        let context = Context { now: self.now, ..context.clone() };
+        let wanted = compile(&TenantName::new(TENANT), manifests, &context);
         let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
-        plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: Timestamp::UNIX_EPOCH })
+        plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: self.now })
     }
 
-    fn carry_out(&mut self, plan: &Plan) {
+    pub(super) fn carry_out(&mut self, plan: &Plan) {
         for step in &plan.steps {
             match &step.action {
                 Action::Cloud { action, .. } => {
@@ -57,15 +60,32 @@ impl World {
                     self.inventory.record(action, &effect, Instant::now());
                 }
                 Action::IssueKey { user, wish, .. } => {
-                    let id = format!("AKIA{}", user.as_str().to_ascii_uppercase());
+                    self.keys_made += 1;
+                    let has_one = self.cluster.secrets.contains_key(&wish.secret);
+                    let name = user.as_str().to_ascii_uppercase();
+                    let id = if has_one { format!("AKIA{}", self.keys_made) } else { format!("AKIA{name}") };
                     let secret = "hush".to_owned().into();
-                    let key = NewKey { id: id.clone(), secret, created: Timestamp::UNIX_EPOCH };
+                    let key = NewKey { id: id.clone(), secret, created: self.now };
                     self.inventory.record(&CloudAction::CreateKey(user.clone()), &Effect::Key(key), Instant::now());
                     let seen = SecretSeen {
                         owner_uid: wish.owner_uid.clone(),
                         owner_name: wish.owner.name.clone(),
                         account: "aws".to_owned(),
                         key_id: Some(id),
+                        key_created: Some(self.now),
+                        ..SecretSeen::default()
+                    };
+                    self.cluster.secrets.insert(wish.secret.clone(), seen);
+                }
+                Action::IssueLogin { user, wish, .. } => {
+                    let (user, password) = (user.clone(), Password::new("hush".to_owned()));
+                    let action = CloudAction::SetLogin { user, password, reset_required: wish.reset_required };
+                    self.inventory.record(&action, &Effect::Done, Instant::now());
+                    let seen = SecretSeen {
+                        owner_uid: wish.owner_uid.clone(),
+                        owner_name: wish.owner.name.clone(),
+                        account: "aws".to_owned(),
+                        login: Some(LoginNote { in_force: true, reset: wish.reset.clone() }),
                         ..SecretSeen::default()
                     };
                     self.cluster.secrets.insert(wish.secret.clone(), seen);
@@ -93,6 +113,14 @@ impl World {
             }
             ClusterAction::Release(name) => drop(self.cluster.namespaces.remove(name)),
             ClusterAction::DeleteSecret { secret, .. } => drop(self.cluster.secrets.remove(secret)),
+            ClusterAction::NoteLogin { secret, in_force, .. } => {
+                let login = self.cluster.secrets.get_mut(secret).and_then(|secret| secret.login.as_mut());
+                login.unwrap().in_force = *in_force;
+            }
+            ClusterAction::Restart { workload, annotation, key, .. } => {
+                let seen = self.cluster.workloads.get_mut(workload).and_then(Option::as_mut).unwrap();
+                seen.keys.insert(annotation.clone(), key.clone());
+            }
             ClusterAction::ReleaseSecret { secret, unmark, .. } => {
                 if *unmark {
                     self.cluster.secrets.remove(secret);
@@ -128,7 +156,7 @@ fn context(documents: &[Value]) -> Context {
     }
 }
 
-fn manifests(documents: &[Value]) -> Manifests {
+pub(super) fn manifests(documents: &[Value]) -> Manifests {
     fn of<K: DeserializeOwned>(documents: &[Value], kind: &str) -> Vec<Arc<K>> {
         let uid = |value: &Value| {
             let mut value = value.clone();
@@ -179,7 +207,8 @@ fn the_cases_give_their_plans() {
 
 fn random_manifests() -> impl Strategy<Value = Manifests> {
     let role = (any::<bool>(), 0..3u8, prop::option::of(Just("ReadOnlyAccess")));
-    let user = (prop::collection::btree_set(0..3usize, 0..3), any::<bool>(), any::<bool>(), any::<bool>());
+    let of = prop::collection::btree_set(0..3usize, 0..3);
+    let user = (of, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let roles = prop::collection::vec(role, 0..3);
     let users = prop::collection::vec(user, 0..4);
     (roles, users, any::<bool>()).prop_map(|(roles, users, grouped)| {
@@ -195,11 +224,14 @@ fn random_manifests() -> impl Strategy<Value = Manifests> {
             let metadata = json!({"name": format!("role-{index}"), "namespace": "tenancy"});
             documents.push(json!({"kind": "TenantRole", "metadata": metadata, "spec": spec}));
         }
-        for (index, (of, key, suspended, subject)) in users.iter().enumerate() {
+        for (index, (of, key, console, suspended, subject)) in users.iter().enumerate() {
             let names: Vec<String> = of.iter().map(|role| format!("role-{role}")).collect();
             let mut spec = json!({"tenant": TENANT, "roles": names, "suspended": suspended});
             if *key {
                 spec["accessKey"] = json!({});
+            }
+            if *console {
+                spec["console"] = json!({});
             }
             if *subject {
                 spec["kubernetes"] = json!({"kind": "User", "name": format!("user-{index}@acme.example")});
@@ -223,6 +255,7 @@ fn foreign(world: &mut World) -> User {
         attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),
         inline: BTreeMap::new(),
         keys: None,
+        login: None,
     };
     world.inventory.learn(&ObjectId::user(&user.name), crate::model::Finding::User(user.clone()));
     user

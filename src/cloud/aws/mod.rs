@@ -8,6 +8,7 @@ mod drain;
 mod groups;
 mod keys;
 mod lists;
+mod logins;
 mod passwords;
 mod policies;
 mod read;
@@ -75,6 +76,10 @@ impl Cloud for Aws {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match what {
             Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::LastUse { user, id } => {
+                keys::last_use(&self.act_on(&ObjectId::user(user), Priority::Normal), id).await
+            }
+            Read::Login(user) => logins::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
             Read::Tags(policy) => {
                 read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
             }
@@ -141,6 +146,10 @@ impl Aws {
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
+            CloudAction::SetLogin { user, password, reset_required } => {
+                logins::set(&act, user, password, *reset_required).await
+            }
+            CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
         }
     }
 

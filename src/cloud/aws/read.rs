@@ -72,6 +72,7 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         attached: Default::default(),
         inline: Default::default(),
         keys: None,
+        login: None,
     })
 }
 

@@ -104,6 +104,7 @@ pub(super) fn classify(code: &str, status: u16) -> Class {
         | "InvalidParameterValue"
         | "InvalidParameterCombination"
         | "MissingParameter"
+        | "PasswordPolicyViolation"
         | "PolicyNotAttachable"
         | "UnmodifiableEntity" => Class::Invalid,
         _ if status == 429 => Class::Throttled,
@@ -225,7 +226,10 @@ mod tests {
             (Class::Throttled, &["Throttling", "ThrottlingException", "RequestLimitExceeded"][..]),
             (Class::AccessDenied, &["AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"]),
             (Class::QuotaExceeded, &["LimitExceeded"]),
-            (Class::Invalid, &["MalformedPolicyDocument", "ValidationError", "InvalidInput"]),
+            (
+                Class::Invalid,
+                &["MalformedPolicyDocument", "ValidationError", "InvalidInput", "PasswordPolicyViolation"],
+            ),
             (
                 Class::Transient,
                 &[

@@ -51,6 +51,21 @@ impl World {
             }
             CloudAction::DeleteUser(name) => {
                 self.users.remove(name);
+                self.logins.remove(name);
+                Ok(Effect::Done)
+            }
+            CloudAction::SetLogin { user, password, .. } => {
+                if !self.users.contains_key(user) {
+                    return no_such(user);
+                }
+                if password.expose().len() < self.password_length {
+                    return fault(Class::Invalid, user, "PasswordPolicyViolation");
+                }
+                self.logins.insert(user.clone(), password.expose().to_owned());
+                Ok(Effect::Done)
+            }
+            CloudAction::DeleteLogin(user) => {
+                self.logins.remove(user);
                 Ok(Effect::Done)
             }
             CloudAction::DeletePolicy(name) => self.delete_policy(name),
@@ -272,7 +287,12 @@ impl World {
             Finding::User(user) => &user.path,
             Finding::Group(group) => &group.path,
             Finding::Policy(policy) => &policy.path,
-            Finding::Absent | Finding::Keys(_) | Finding::Tags(_) | Finding::Mark { .. } => return false,
+            Finding::Absent
+            | Finding::Keys(_)
+            | Finding::LastUse { .. }
+            | Finding::Login(_)
+            | Finding::Tags(_)
+            | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()
     }

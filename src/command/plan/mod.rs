@@ -6,6 +6,7 @@ mod cel;
 mod files;
 mod manifests;
 mod schema;
+mod unlisted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -24,7 +25,7 @@ use crate::cloud::{Calls, Rates};
 use crate::cluster::{Overlay, Prune, Snapshot, cluster_id, read_once, rehearse};
 use crate::controller::{Accounts, Stage, manifests_of};
 use crate::desired::{Context, compile};
-use crate::model::{ClusterState, Fault, Inventory, SecretSeen, SecretTarget};
+use crate::model::{ClusterState, Fault, Inventory};
 use crate::names::{AccountName, ClusterId, TenantName};
 use crate::plan::{Plan, Report, Tone, people};
 
@@ -197,7 +198,7 @@ impl Planner<'_> {
         };
         let (mut plans, mut all_people) = (Vec::new(), Vec::new());
         for (tenant, snapshot) in &mut snapshots {
-            self.assume_secrets(snapshot);
+            self.note_unlisted(unlisted::assume(snapshot, &manifests.overlay));
             let plan = plan_of(tenant, snapshot, &accounts, &context).await?;
             let ready = accounts.ready().into_iter();
             let parts = ready.map(|(name, account)| {
@@ -281,31 +282,11 @@ impl Planner<'_> {
     }
 
     /// Where the caller may not list Secrets, those of users are taken to be as the users' statuses say.
-    fn assume_secrets(&mut self, snapshot: &mut Snapshot) {
-        for user in &snapshot.users {
-            let namespace = user.namespace().unwrap_or_default();
-            if snapshot.cluster.secrets_known.contains(&namespace) {
-                continue;
-            }
-            for account in user.status.iter().flat_map(|status| &status.accounts) {
-                let Some(name) = account.secret_name.clone() else { continue };
-                let key_id = account.access_keys.iter().max_by_key(|key| key.created_at.as_ref().map(|it| it.0));
-                let seen = SecretSeen {
-                    owner_uid: user.uid().unwrap_or_default(),
-                    owner_name: user.name_any(),
-                    account: account.name.clone(),
-                    key_id: key_id.map(|key| key.id.clone()),
-                    ..SecretSeen::default()
-                };
-                snapshot.cluster.secrets.insert(SecretTarget { namespace: namespace.clone(), name }, seen);
-            }
-        }
-        let unknown: BTreeSet<String> = snapshot.users.iter().filter_map(|user| user.namespace()).collect();
-        for namespace in unknown.difference(&snapshot.cluster.secrets_known) {
+    fn note_unlisted(&mut self, namespaces: BTreeSet<String>) {
+        for namespace in namespaces {
             let help = "they are taken to be as the statuses of TenantUsers say";
             self.notes.push(format!("You may not list Secrets in namespace {namespace}: {help}."));
         }
-        snapshot.cluster.secrets_known.extend(unknown);
         self.notes.sort();
         self.notes.dedup();
     }

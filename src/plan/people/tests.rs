@@ -41,6 +41,7 @@ fn user(name: &str) -> User {
         attached: BTreeSet::new(),
         inline: BTreeMap::new(),
         keys: None,
+        login: None,
     }
 }
 
@@ -79,6 +80,9 @@ fn lines_of(users: &[&str], actions: Vec<CloudAction>, more: Vec<Action>, cluste
         reads: BTreeMap::new(),
         refusals: Vec::new(),
         withheld: Vec::new(),
+        lookups: BTreeSet::new(),
+        in_use: BTreeSet::new(),
+        due: None,
         orphans: Vec::new(),
     };
     let accounts = BTreeMap::from([(account, inventory(users))]);

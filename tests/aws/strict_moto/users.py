@@ -175,6 +175,12 @@ def _(_old, self, user_name, password, password_reset_required):
     return user
 
 
+def signs_in(backend, user_name, password):
+    """Whether the console would let the user in; moto has no console."""
+    user = backend.users.get(user_name)
+    return user is not None and user.password is not None and user.password == password
+
+
 # ---------------------------------------------------------------------------------------------- credentials of services
 
 

@@ -116,6 +116,7 @@ fn user(name: &str, boundary: Option<&str>) -> User {
         attached: BTreeSet::new(),
         inline: BTreeMap::new(),
         keys: Some(Vec::new()),
+        login: None,
     }
 }
 

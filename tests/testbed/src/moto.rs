@@ -165,6 +165,15 @@ impl Moto {
         self.post("/ext/clock", &format!("{{\"ahead\": {}}}", by.as_secs())).await;
     }
 
+    /// Whether the console would let this user in with this password; IAM itself never shows a password.
+    ///
+    /// # Panics
+    /// When moto does not answer.
+    pub async fn signs_in(&self, user: &str, password: &str) -> bool {
+        let body = serde_json::json!({"user": user, "password": password});
+        self.post("/ext/sign-in", &body.to_string()).await.trim() == "true"
+    }
+
     /// Sessions of roles that begin from now on end after this.
     pub async fn sessions_of(&self, length: Duration) {
         self.post("/ext/session", &format!("{{\"seconds\": {}}}", length.as_secs())).await;

@@ -1,7 +1,7 @@
 //! The modes in which something is left as it is: retained, only observed, or attached by hand and only told.
 
 use super::*;
-use crate::model::{ClusterState, PolicyRef};
+use crate::model::{ClusterState, PolicyRef, SecretSeen};
 use crate::names::CloudName;
 use crate::plan::Why;
 
@@ -35,7 +35,10 @@ impl Simulation {
         assert!(state.secrets.is_empty() && state.objects.is_empty(), "{state:?}");
         for (at, half) in secrets {
             assert_eq!(self.cluster.secret_half(at).as_ref(), Some(half), "{at:?} stays");
-            assert!(self.cloud.with(|world| world.secrets.values().any(|known| known == half)), "and works");
+            let known = |world: &mut crate::cloud::memory::World| {
+                world.secrets.values().chain(world.logins.values()).any(|known| known == half)
+            };
+            assert!(self.cloud.with(known), "and works");
         }
         let named = BTreeSet::from(["acme".to_owned()]);
         let namespace = &self.cluster.state(&TenantName::new("nobody"), &named).namespaces["acme"];
@@ -54,8 +57,10 @@ async fn retained(shape: &Shape, trouble: Option<Trouble>) -> (u64, u64) {
     simulation.assert_right(shape);
     let substance = simulation.substance();
     let state = simulation.state();
-    let secrets: Vec<_> =
-        state.secrets.keys().map(|at| (at.clone(), simulation.cluster.secret_half(at).unwrap())).collect();
+    // A suspended user's password is in no force, and works again when the user does.
+    let works = |secret: &SecretSeen| secret.login.as_ref().is_none_or(|login| login.in_force);
+    let secrets = state.secrets.iter().filter(|(_, secret)| works(secret));
+    let secrets: Vec<_> = secrets.map(|(at, _)| (at.clone(), simulation.cluster.secret_half(at).unwrap())).collect();
     let (cloud, cluster) = (simulation.cloud.writes(), simulation.cluster.calls());
     match trouble {
         Some(Trouble::Cloud(write, how)) => simulation.cloud.disturb(At::Write(cloud + write), how),
@@ -119,7 +124,8 @@ proptest! {
             }
             let now = simulation.state();
             for (at, secret) in &state.secrets {
-                assert_eq!(now.secrets.get(at).map(|it| &it.key_id), Some(&secret.key_id), "{at:?}");
+                let now = now.secrets.get(at).map(|it| (&it.key_id, &it.login));
+                assert_eq!(now, Some((&secret.key_id, &secret.login)), "{at:?}");
             }
             // Managed again, all is put right as if nothing had been.
             simulation.conduct = json!({});
@@ -131,7 +137,7 @@ proptest! {
 
 #[test]
 fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![(BTreeSet::from([1]), true)] };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![plain(BTreeSet::from([1]), true)] };
     run(async {
         let mut simulation = Simulation::new();
         simulation.conduct = json!({"extras": "Report"});
@@ -158,6 +164,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
                 id,
                 active: true,
                 created: Timestamp::UNIX_EPOCH,
+                last_use: None,
             });
             for group in world.groups.values_mut() {
                 group.attached.insert(admin.to_owned());
@@ -168,7 +175,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
         let keys = simulation.cloud.read(&crate::model::Read::Keys(name.clone()), &simulation.inventory).await.unwrap();
         simulation.inventory.lock().learn(&crate::model::ObjectId::user(&name), keys);
         // The role that the user had is taken off it: that is ours, and goes.
-        let less = Shape { users: vec![(BTreeSet::new(), true)], ..shape.clone() };
+        let less = Shape { users: vec![plain(BTreeSet::new(), true)], ..shape.clone() };
         simulation.converge(&manifests(&less)).await;
         let told = simulation.pass(&manifests(&less)).await.left.withheld;
         let words = |kind: &str| -> Vec<String> {
@@ -204,7 +211,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
 
 #[test]
 fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
-    let shape = Shape { roles: vec![(true, 0)], users: vec![(BTreeSet::new(), false)] };
+    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)] };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
