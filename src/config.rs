@@ -39,6 +39,10 @@ pub struct RunArgs {
     /// its writes. 0 only where they do not.
     #[arg(long, env = "FRESH_WRITE", default_value = "120", value_name = "SECONDS", value_parser = lag)]
     pub fresh_write: Duration,
+    /// Seconds that something must have been an orphan, in every look at its account, before `pruneOrphans` does anything
+    /// about it: first its keys go off, and after as long again it is removed. Shorter than a day only in tests.
+    #[arg(long, env = "ORPHAN_AGE", default_value = "86400", value_name = "SECONDS", value_parser = age, hide = true)]
+    pub orphan_age: Duration,
     /// Tenants that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "TENANTS", value_parser = concurrency)]
     pub concurrency: usize,
@@ -65,12 +69,14 @@ impl RunArgs {
     }
 }
 
-fn cluster_id(text: &str) -> Result<String, String> {
+/// Reads a cluster's id.
+pub(crate) fn cluster_id(text: &str) -> Result<String, String> {
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits { Ok(text.to_owned()) } else { Err("1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads calls a second.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("from 0.01 to 1000".to_owned()) }
 }
@@ -81,6 +87,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn lag(text: &str) -> Result<Duration, String> {
     up_to(3600.0, text)
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    up_to(30.0 * 86400.0, text)
 }
 
 fn up_to(most: f64, text: &str) -> Result<Duration, String> {
@@ -120,6 +130,7 @@ mod tests {
         let run = parse(&[]).unwrap();
         assert_eq!((run.write_rate, run.read_rate, run.concurrency), (5.0, 10.0, 8));
         assert_eq!(run.key_proof, Duration::from_secs(2));
+        assert_eq!(run.orphan_age, Duration::from_secs(24 * 3600));
         assert_eq!(run.fresh_write, crate::model::FRESH_WRITE);
         assert_ne!(run.identity(), run.identity());
     }

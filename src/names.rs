@@ -28,6 +28,8 @@ pub const TAG_UID: &str = "tenantry.dev/uid";
 pub const TAG_PRINCIPAL_TENANT: &str = "tenant";
 /// Principal tag for policy conditions: the TenantUser's name.
 pub const TAG_PRINCIPAL_USER: &str = "user";
+/// How every tag, label and annotation of ours begins that says whose something is.
+pub const MARK_PREFIX: &str = "tenantry.dev/";
 /// How the description of a policy that we made begins; the owner follows. `GetAccountAuthorizationDetails` shows
 /// descriptions but not policy tags, so a sweep knows our policies without a call for each.
 pub const DESCRIPTION_PREFIX: &str = "tenantry: ";
@@ -37,6 +39,9 @@ pub const MADE_FOR: &str = "tenantry.dev/made-for";
 /// The annotation by which a namespace's admin gives it to the tenant that it names; on a TenantUser or TenantRole `"true"`
 /// takes over a cloud object that has the right name and no owner mark.
 pub const ADOPT: &str = "tenantry.dev/adopt";
+/// How the annotation on a workload's pod template ends that names the key which its pods read; the Secret's name comes
+/// before it, so that two Secrets of one workload do not get in each other's way.
+pub const RESTART_ANNOTATION: &str = ".tenantry.dev/access-key-id";
 /// Label on a namespace that is not a tenant's but holds manifests of tenants.
 pub const LABEL_DEFINITIONS: &str = "tenantry.dev/definitions";
 
@@ -303,6 +308,13 @@ pub fn cluster_path(cluster: &ClusterId) -> String {
     format!("/tenants/{cluster}/")
 }
 
+/// Where a group of a tenant goes whose Tenant was deleted with `deletionPolicy: Retain`: groups carry no tags, so their
+/// path is their mark, and this one is no tenant's. It stays below the cluster's, beyond which the operator has no rights.
+#[must_use]
+pub fn released_path(cluster: &ClusterId, tenant: &TenantName) -> String {
+    format!("{}released/", tenant_path(cluster, tenant))
+}
+
 /// The tenant that a path of ours names, if the path is of this cluster.
 #[must_use]
 pub fn tenant_of_path(cluster: &ClusterId, path: &str) -> Option<TenantName> {
@@ -329,8 +341,17 @@ pub fn operator_binding(tenant: &TenantName) -> String {
     format!("tenantry:operator:{tenant}")
 }
 
-/// Eight base32 characters of a SHA-256, lower case.
-fn short_hash(text: &str) -> String {
+/// A share between 0 and 1 that is always the same for one text and evenly spread over texts: what is due for many is
+/// not due at once.
+#[must_use]
+pub fn share(text: &str) -> f64 {
+    let hash = Sha256::digest(text.as_bytes());
+    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
+}
+
+/// Eight base32 characters of a SHA-256, lower case: tells texts apart where they are too long to be kept.
+#[must_use]
+pub fn short_hash(text: &str) -> String {
     BASE32_NOPAD.encode(&Sha256::digest(text.as_bytes())).chars().take(8).collect::<String>().to_ascii_lowercase()
 }
 
@@ -366,7 +387,7 @@ mod tests {
     fn a_path_names_its_tenant_and_no_other_cluster() {
         let cluster = ClusterId::new("c1");
         assert_eq!(tenant_of_path(&cluster, "/tenants/c1/acme/"), Some(TenantName::new("acme")));
-        for foreign in ["/", "/tenants/c1/", "/tenants/c2/acme/", "/tenants/c1/acme/deep/", "/tenants/c11/acme/"] {
+        for foreign in ["/", "/tenants/c1/", "/tenants/c2/acme/", "/tenants/c1/acme/released/", "/tenants/c11/acme/"] {
             assert_eq!(tenant_of_path(&cluster, foreign), None, "{foreign}");
         }
     }

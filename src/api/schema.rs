@@ -75,9 +75,20 @@ pub(super) fn cluster_role(_: &mut SchemaGenerator) -> Schema {
     pattern("^[^/%]+$", 253)
 }
 
-/// ClusterRoles' names, each once.
-pub(super) fn cluster_role_set<const MAX: u32>(generator: &mut SchemaGenerator) -> Schema {
-    set(cluster_role(generator), MAX)
+/// ClusterRoles' names, each once. Not a set to the API server, which merges sets by their fields' owners: nobody owns a
+/// default, so a shorter list that is applied would be merged into it, and what was to be taken out stayed.
+pub(super) fn cluster_role_list<const MAX: u32>(generator: &mut SchemaGenerator) -> Schema {
+    let once = serde_json::json!([{
+        "rule": "self.all(x, self.exists_one(y, x == y))",
+        "message": "duplicate entries: a ClusterRole is named twice",
+    }]);
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX,
+        "items": cluster_role(generator),
+        "x-kubernetes-list-type": "atomic",
+        "x-kubernetes-validations": once,
+    })
 }
 
 /// A cloud's region.

@@ -74,7 +74,7 @@ pub struct TenantSpec {
     pub definition_namespaces: Vec<String>,
     /// The ClusterRoles that a TenantRole may bind; at most 32. Default view and tenantry-developer.
     #[serde(default = "allowed_cluster_roles")]
-    #[schemars(schema_with = "schema::cluster_role_set::<32>")]
+    #[schemars(schema_with = "schema::cluster_role_list::<32>")]
     pub allowed_cluster_roles: Vec<String>,
     /// How much there may be. They count what manifests want, oldest first; lowering one removes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

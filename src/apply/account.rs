@@ -6,7 +6,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::cloud::Cloud;
-use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, Read};
+use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, ObjectKind, Read};
 
 /// A cloud account as a plan is carried out in it.
 #[derive(Debug)]
@@ -32,16 +32,22 @@ impl<C: Cloud> Account<C> {
         match self.cloud.execute(action, &self.inventory).await {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
-                if matches!(fault.class, Class::Transient | Class::Invalid) {
+                if matches!(fault.class, Class::Transient | Class::Invalid | Class::NotOwned) {
                     self.look_again(&object).await;
                 }
                 return Err(fault);
             }
         }
-        if !known && matches!(action, CloudAction::SetTags { .. }) {
-            // Taken over: now that it carries our marks, all of it is known.
+        if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
+            // Taken over: now that it carries our marks, all of it is known, keys and a login that somebody holds too.
             let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
             self.inventory.lock().learn(&object, finding);
+            if object.kind == ObjectKind::User {
+                for read in [Read::Keys(object.name.clone()), Read::Login(object.name.clone())] {
+                    let finding = self.cloud.read(&read, &self.inventory).await?;
+                    self.inventory.lock().learn(&object, finding);
+                }
+            }
         }
         Ok(())
     }
@@ -56,9 +62,13 @@ impl<C: Cloud> Account<C> {
         };
         match finding {
             Finding::Mark { mark, .. } if mark != expected => {
-                self.inventory.lock().learn(object, Finding::Absent);
+                let cluster = {
+                    let mut inventory = self.inventory.lock();
+                    inventory.learn(object, Finding::Absent);
+                    inventory.cluster.clone()
+                };
                 self.look_again(object).await;
-                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref()))
+                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref(), &cluster))
             }
             Finding::Mark { default_version: Some(live), .. }
                 if matches!(action, CloudAction::SetDocument { .. }) && version.as_ref() != Some(&live) =>

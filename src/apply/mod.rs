@@ -6,6 +6,7 @@
 
 mod account;
 mod key;
+mod login;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,8 +114,11 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
         let result = match &step.action {
             Action::Cluster(action) => self.cluster.execute(action).await,
             Action::Cloud { account, action } => self.account(account)?.act(action).await,
-            Action::IssueKey { account, user, wish } => {
-                self.issue_key(self.account(account)?, account, user, wish).await
+            Action::IssueKey { account, user, wish, replaces } => {
+                self.issue_key(self.account(account)?, account, user, wish, replaces.as_deref()).await
+            }
+            Action::IssueLogin { account, user, wish, fresh } => {
+                self.issue_login(self.account(account)?, account, user, wish, *fresh).await
             }
         };
         match &result {

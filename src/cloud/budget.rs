@@ -59,6 +59,7 @@ impl Priority {
         match action {
             CloudAction::SetKeyActive { active: false, .. }
             | CloudAction::DeleteKey { .. }
+            | CloudAction::DeleteLogin(_)
             | CloudAction::RemoveMember { .. }
             | CloudAction::Detach { .. }
             | CloudAction::PutInline { .. }

@@ -17,7 +17,8 @@ pub(crate) use world::World;
 use super::Cloud;
 use super::ownership::mark_of;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectKind, PasswordRules, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 use crate::names::ClusterId;
 
@@ -178,6 +179,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
     match action {
         CloudAction::CreateGroup(_) => "CreateGroup",
         CloudAction::DeleteGroup(_) => "DeleteGroup",
+        CloudAction::MoveGroup { .. } => "UpdateGroup",
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
@@ -194,6 +196,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
+        CloudAction::SetLogin { .. } => "CreateLoginProfile",
+        CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
     }
 }
 
@@ -205,6 +209,9 @@ impl Cloud for MemoryCloud {
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         let operation = match what {
             Read::Keys(_) => "ListAccessKeys",
+            Read::LastUse { .. } => "GetAccessKeyLastUsed",
+            Read::Login(_) => "GetLoginProfile",
+            Read::Tags(_) => "GetPolicy",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
@@ -217,6 +224,16 @@ impl Cloud for MemoryCloud {
                     .users
                     .get(user)
                     .map_or(Finding::Absent, |user| Finding::Keys(user.keys.clone().unwrap_or_default())),
+                Read::LastUse { id, .. } => {
+                    let at = world.used.get(id).copied();
+                    let service = at.map(|_| "s3".to_owned());
+                    Finding::LastUse { id: id.clone(), last_use: LastUse { at, service, asked: world.now } }
+                }
+                Read::Login(user) => Finding::Login(world.login(user)),
+                Read::Tags(policy) => world
+                    .policies
+                    .get(policy)
+                    .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

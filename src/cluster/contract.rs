@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::secrets::SecretContent;
-use crate::model::{ClusterAction, Fault, SecretSeen, SecretTarget};
+use crate::model::{ClusterAction, Fault, ObjRef, Password, SecretSeen, SecretTarget};
 
 /// The only way by which anything in the cluster changes, manifests' status, finalizers and events aside.
 ///
@@ -33,6 +33,13 @@ pub trait Cluster: Send + Sync {
         content: &SecretContent,
         seen: Option<&SecretSeen>,
     ) -> impl Future<Output = Result<SecretSeen, Fault>> + Send;
+
+    /// Reads the password in a console login's Secret, live; none where there is none, or no such Secret. `NotOwned` where
+    /// the Secret exists and is not ours.
+    fn read_password(&self, at: &SecretTarget) -> impl Future<Output = Result<Option<Password>, Fault>> + Send;
+
+    /// Looks at a workload, so that the next state of the cluster tells of it. That there is none is no fault.
+    fn look_at(&self, workload: &ObjRef) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Reads a Secret live, past every cache. `NotOwned` where it exists and is not ours.
     fn read_secret(&self, at: &SecretTarget) -> impl Future<Output = Result<Option<SecretSeen>, Fault>> + Send;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod deeds;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
-use super::{Cluster, SecretContent};
+use super::SecretContent;
 use crate::model::{
     Class, ClusterAction, ClusterState, Fault, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, SecretTarget,
+    WorkloadSeen,
 };
 use crate::names::{MADE_FOR, ManifestRef, TAG_TENANT, TenantName};
 
@@ -48,6 +50,8 @@ struct Inner {
     secrets: BTreeMap<SecretTarget, StoredSecret>,
     manifests: BTreeSet<ManifestRef>,
     refused: BTreeMap<String, Fault>,
+    workloads: BTreeMap<ObjRef, WorkloadSeen>,
+    looked_at: BTreeMap<ObjRef, Option<WorkloadSeen>>,
 }
 
 /// The cluster.
@@ -83,7 +87,9 @@ impl MemoryCluster {
 
     /// Starts the process again.
     pub(crate) fn restart(&self) {
-        self.lock().crashed = false;
+        let mut inner = self.lock();
+        inner.crashed = false;
+        inner.looked_at.clear();
     }
 
     /// Refuses every write of Secrets in a namespace with a fault, until it is lifted by none.
@@ -180,7 +186,20 @@ impl MemoryCluster {
                 .map(|(at, stored)| (at.clone(), stored.seen.clone()))
                 .collect(),
             secrets_known: named.clone(),
+            workloads: inner.looked_at.clone(),
         }
+    }
+
+    /// Puts a workload there that someone else made.
+    pub(crate) fn put_workload(&self, at: &ObjRef) {
+        let mut inner = self.lock();
+        let uid = inner.next_uid();
+        inner.workloads.insert(at.clone(), WorkloadSeen { uid, ..WorkloadSeen::default() });
+    }
+
+    /// The annotations on a workload's pod template.
+    pub(crate) fn annotations(&self, at: &ObjRef) -> BTreeMap<String, String> {
+        self.lock().workloads.get(at).map(|seen| seen.keys.clone()).unwrap_or_default()
     }
 
     /// Plays the script around one call.
@@ -319,69 +338,5 @@ impl Inner {
             }
             _ => Err(Fault::new(Class::Transient, "patch", object, "is not as it was seen")),
         }
-    }
-}
-
-impl Cluster for MemoryCluster {
-    async fn execute(&self, action: &ClusterAction) -> Result<(), Fault> {
-        self.call(true, |inner| match action {
-            ClusterAction::Create(object) => inner.put(object, true),
-            ClusterAction::Apply(object) => inner.put(object, false),
-            ClusterAction::Delete(at) => inner.delete(at),
-            ClusterAction::Release(name) => {
-                if let Some(seen) = inner.namespaces.get_mut(name) {
-                    seen.labels.retain(|key, _| !key.starts_with("tenantry.dev/"));
-                    seen.annotations.remove(MADE_FOR);
-                }
-                Ok(())
-            }
-            ClusterAction::DeleteSecret { secret, uid } => {
-                if inner.secrets.get(secret).is_some_and(|stored| stored.seen.uid == *uid) {
-                    inner.secrets.remove(secret);
-                }
-                Ok(())
-            }
-            ClusterAction::DeleteManifest(manifest) => {
-                inner.manifests.remove(manifest);
-                Ok(())
-            }
-        })
-    }
-
-    async fn rehearse_secret(
-        &self,
-        at: &SecretTarget,
-        content: &SecretContent,
-        seen: Option<&SecretSeen>,
-    ) -> Result<(), Fault> {
-        self.call(false, |inner| inner.check_secret(at, content, seen))
-    }
-
-    async fn write_secret(
-        &self,
-        at: &SecretTarget,
-        content: &SecretContent,
-        seen: Option<&SecretSeen>,
-    ) -> Result<SecretSeen, Fault> {
-        self.call(true, |inner| {
-            inner.check_secret(at, content, seen)?;
-            let uid = seen.map_or_else(|| inner.next_uid(), |seen| seen.uid.clone());
-            let version = inner.tick();
-            let seen = content.seen(&uid, &version);
-            let half = secrecy::ExposeSecret::expose_secret(&content.key_secret).to_owned();
-            let stored = StoredSecret { tenant: Some(content.tenant.clone()), seen: seen.clone(), half };
-            inner.secrets.insert(at.clone(), stored);
-            Ok(seen)
-        })
-    }
-
-    async fn read_secret(&self, at: &SecretTarget) -> Result<Option<SecretSeen>, Fault> {
-        self.call(false, |inner| match inner.secrets.get(at) {
-            Some(stored) if stored.tenant.is_none() => {
-                let object = format!("Secret {}/{}", at.namespace, at.name);
-                Err(Fault::new(Class::NotOwned, "get", object, "exists and is not Tenantry's"))
-            }
-            stored => Ok(stored.map(|stored| stored.seen.clone())),
-        })
     }
 }

@@ -8,6 +8,8 @@ mod finalizer;
 mod kept;
 mod link;
 mod once;
+mod overlay;
+mod rehearsal;
 mod secrets;
 mod snapshot;
 mod status;
@@ -16,6 +18,7 @@ mod table;
 mod tables;
 mod wakes;
 mod watch;
+mod workloads;
 mod world;
 mod writer;
 
@@ -28,7 +31,11 @@ pub use finalizer::{FINALIZER, Finalizers, has as has_finalizer};
 pub use kept::Manifest;
 pub use link::WriteCounts;
 pub use once::{cluster_id, missing_crds, read_once, read_secret_data};
-pub use secrets::{ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, LABEL_ACCOUNT, LABEL_USER, SecretContent};
+pub use overlay::{Overlay, Prune, Replaced};
+pub use rehearsal::rehearse;
+pub use secrets::{
+    ACCESS_KEY_TYPE, ANNOTATION_KEY_ID, CONSOLE_TYPE, Credential, LABEL_ACCOUNT, LABEL_USER, SecretContent,
+};
 pub use snapshot::Snapshot;
 pub use status::StatusWriter;
 pub use tables::Watched;

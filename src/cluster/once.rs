@@ -1,10 +1,11 @@
 //! The cluster read once by plain lists, with whatever rights a kubeconfig gives: for `tenantry plan`, and the checks
 //! before the watches start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DynamicObject, ListParams, PartialObjectMeta};
 use kube::runtime::watcher::Event;
@@ -14,8 +15,8 @@ use serde::de::DeserializeOwned;
 
 use super::faults::Deed;
 use super::link::{Link, WriteCounts};
+use super::overlay::{Laid, Overlay};
 use super::store::Store;
-use super::tables::Watched;
 use super::writer::{manifest_plural, resource};
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{self, CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
@@ -27,17 +28,24 @@ const PAGE: u32 = 500;
 
 /// Reads the whole cluster once: a snapshot for every tenant that anything mentions. Needs the right to list manifests,
 /// namespaces and the kinds that we make; a namespace whose Secrets may not be listed is left out of
-/// the snapshots' `cluster.secrets_known`.
-pub async fn read_once(client: Client) -> Result<BTreeMap<TenantName, Snapshot>, Fault> {
+/// the snapshots' `cluster.secrets_known`. What `files` says is laid over what was read, and `files` notes what came of
+/// it.
+///
+/// # Errors
+/// No answer, or no right to one of these lists.
+pub async fn read_once(client: Client, files: &mut Overlay) -> Result<BTreeMap<TenantName, Snapshot>, Fault> {
     let store = Store::default();
     let link = Link::new(client, Arc::new(WriteCounts::default()));
-    manifests::<CloudAccount>(&link, &store).await?;
-    manifests::<Tenant>(&link, &store).await?;
-    manifests::<TenantRole>(&link, &store).await?;
-    manifests::<TenantUser>(&link, &store).await?;
-    manifests::<TenantNotebook>(&link, &store).await?;
+    manifests::<CloudAccount>(&link, &store, files).await?;
+    manifests::<Tenant>(&link, &store, files).await?;
+    manifests::<TenantRole>(&link, &store, files).await?;
+    manifests::<TenantUser>(&link, &store, files).await?;
+    manifests::<TenantNotebook>(&link, &store, files).await?;
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(link.client.clone());
-    let found = list(&link, &namespaces, ListParams::default(), &Deed::on_all("list", "namespaces", None)).await?;
+    let deed = Deed::on_all("list", "namespaces", None);
+    let mut found = list(&link, &namespaces, ListParams::default(), &deed).await?;
+    let there: BTreeSet<String> = found.iter().filter_map(|it| it.metadata.name.clone()).collect();
+    files.lay_namespaces(&mut found);
     tell(found, |event| store.namespace(event));
     for kind in LABELLED_KINDS {
         let api: Api<DynamicObject> = Api::all_with(link.client.clone(), &resource(kind));
@@ -52,6 +60,11 @@ pub async fn read_once(client: Client) -> Result<BTreeMap<TenantName, Snapshot>,
             Ok(found) => {
                 store.expect_secrets(&namespace);
                 tell(found, |event| store.secret(&namespace, event));
+            }
+            // What does not exist holds no Secrets.
+            Err(fault) if fault.class == Class::AccessDenied && !there.contains(&namespace) => {
+                store.expect_secrets(&namespace);
+                tell(Vec::new(), |event| store.secret(&namespace, event));
             }
             Err(fault) if fault.class == Class::AccessDenied => {}
             Err(fault) => return Err(fault),
@@ -120,10 +133,11 @@ pub(super) async fn secret_data(
     Ok(found.map(texts))
 }
 
-async fn manifests<K: Watched>(link: &Link, store: &Store) -> Result<(), Fault> {
+async fn manifests<K: Laid>(link: &Link, store: &Store, files: &mut Overlay) -> Result<(), Fault> {
     let api = Api::<K>::all(link.client.clone());
     let deed = Deed::on_all("list", manifest_plural(K::KIND), None);
-    let found = list(link, &api, ListParams::default(), &deed).await?;
+    let mut found = list(link, &api, ListParams::default(), &deed).await?;
+    files.lay(&mut found, Timestamp::now());
     tell(found, |event| store.manifest::<K>(event));
     Ok(())
 }

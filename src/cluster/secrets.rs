@@ -1,77 +1,144 @@
-//! What stands in a user's Secret, and what of it is remembered: the key's id and never its secret half.
+//! What stands in a user's Secrets, one with a key and one with a console password, and what of it is remembered: the
+//! key's id and never its secret half, of a password nothing.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::ByteString;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::model::{KeyWish, NewKey, SecretSeen, SecretTarget};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
+use crate::model::{KeyWish, LoginNote, LoginWish, NewKey, Password, SecretSeen, SecretTarget};
+use crate::names::{AccountName, CloudName, MARK_PREFIX, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 
 /// The type of a Secret that holds an access key.
 pub const ACCESS_KEY_TYPE: &str = "tenantry.dev/access-key";
+/// The type of a Secret that holds a console login's first password.
+pub const CONSOLE_TYPE: &str = "tenantry.dev/console-login";
 /// The label that names the CloudAccount.
 pub const LABEL_ACCOUNT: &str = "tenantry.dev/account";
 /// The label that names the TenantUser.
 pub const LABEL_USER: &str = "tenantry.dev/user";
 /// The annotation that names the key; it and the data must agree, or the key does not count as written.
 pub const ANNOTATION_KEY_ID: &str = "tenantry.dev/access-key-id";
+/// The annotation that says when the cloud made the key.
+pub const ANNOTATION_KEY_CREATED: &str = "tenantry.dev/access-key-created";
+/// The annotation that names the key that a rotation replaced.
+pub const ANNOTATION_REPLACES: &str = "tenantry.dev/access-key-replaces";
+/// The annotation that says whether the password is in force.
+pub const ANNOTATION_LOGIN: &str = "tenantry.dev/login";
+/// The annotation that names the last wish for another password that was fulfilled.
+pub const ANNOTATION_RESET: &str = "tenantry.dev/password-reset";
 
 const ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 const REGION: &str = "AWS_REGION";
 const FILE: &str = "credentials";
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+const URL: &str = "url";
 /// Stands in a rehearsal where the key will stand.
 const REHEARSAL: &str = "rehearsal";
+const ON: &str = "on";
+const OFF: &str = "off";
 
-/// Everything that a user's Secret says. `Debug` hides the secret half.
+/// Everything that a user's Secret says. `Debug` hides what is secret.
 #[derive(Clone, Debug)]
 pub struct SecretContent {
     /// The tenant.
     pub tenant: TenantName,
-    /// The CloudAccount whose key it is.
+    /// The CloudAccount that it is for.
     pub account: AccountName,
     /// The TenantUser that owns the Secret.
     pub owner: ManifestRef,
     /// Its UID.
     pub owner_uid: String,
-    /// The key's id.
-    pub key_id: String,
-    /// The key's secret half.
-    pub key_secret: SecretString,
-    /// The account's region.
-    pub region: String,
+    /// What it holds.
+    pub credential: Credential,
+}
+
+/// What a Secret holds.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access key.
+    Key {
+        /// The key's id.
+        id: String,
+        /// The key's secret half.
+        half: SecretString,
+        /// When the cloud made it.
+        created: Timestamp,
+        /// The account's region.
+        region: String,
+        /// The id of the key that it replaces in a rotation.
+        replaces: Option<String>,
+    },
+    /// A console login's first password, which is not in force yet.
+    Password {
+        /// The cloud user's name.
+        username: String,
+        /// The password.
+        password: Password,
+        /// Where the user logs in.
+        url: String,
+        /// The wish for another password that is fulfilled with it.
+        reset: Option<String>,
+    },
 }
 
 impl SecretContent {
     /// The content with a key that was just made.
     #[must_use]
-    pub fn of_key(tenant: &TenantName, account: &AccountName, wish: &KeyWish, key: &NewKey) -> Self {
+    pub fn of_key(
+        tenant: &TenantName,
+        account: &AccountName,
+        wish: &KeyWish,
+        key: &NewKey,
+        replaces: Option<&str>,
+    ) -> Self {
         Self {
             tenant: tenant.clone(),
             account: account.clone(),
             owner: wish.owner.clone(),
             owner_uid: wish.owner_uid.clone(),
-            key_id: key.id.clone(),
-            key_secret: key.secret.clone(),
-            region: wish.region.clone(),
+            credential: Credential::Key {
+                id: key.id.clone(),
+                half: key.secret.clone(),
+                created: key.created,
+                region: wish.region.clone(),
+                replaces: replaces.map(str::to_owned),
+            },
         }
     }
 
     /// The content as it will be but for the key, for [`super::Cluster::rehearse_secret`].
     #[must_use]
     pub fn rehearsal(tenant: &TenantName, account: &AccountName, wish: &KeyWish) -> Self {
+        let nobody = NewKey { id: REHEARSAL.to_owned(), secret: REHEARSAL.into(), created: Timestamp::UNIX_EPOCH };
+        Self::of_key(tenant, account, wish, &nobody, None)
+    }
+
+    /// The content with a password that is not in force yet.
+    #[must_use]
+    pub fn of_login(
+        tenant: &TenantName,
+        account: &AccountName,
+        wish: &LoginWish,
+        username: &CloudName,
+        password: &Password,
+    ) -> Self {
         Self {
             tenant: tenant.clone(),
             account: account.clone(),
             owner: wish.owner.clone(),
             owner_uid: wish.owner_uid.clone(),
-            key_id: REHEARSAL.to_owned(),
-            key_secret: SecretString::from(REHEARSAL),
-            region: wish.region.clone(),
+            credential: Credential::Password {
+                username: username.to_string(),
+                password: password.clone(),
+                url: wish.url.clone(),
+                reset: wish.reset.clone(),
+            },
         }
     }
 
@@ -85,13 +152,11 @@ impl SecretContent {
         ])
     }
 
-    /// The body of a server-side apply. It holds the key in the clear: it goes into a request and nowhere else.
+    /// The body of a server-side apply. It holds the secret in the clear: it goes into a request and nowhere else.
     pub(super) fn apply_body(&self, at: &SecretTarget) -> Value {
-        let data: serde_json::Map<String, Value> = self
-            .data()
-            .into_iter()
-            .map(|(name, bytes)| (name, Value::String(data_encoding::BASE64.encode(&bytes.0))))
-            .collect();
+        let texts = self.data().into_iter();
+        let data =
+            texts.map(|(name, text)| (name.to_owned(), Value::from(data_encoding::BASE64.encode(text.as_bytes()))));
         json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -99,7 +164,7 @@ impl SecretContent {
                 "name": at.name,
                 "namespace": at.namespace,
                 "labels": self.labels(),
-                "annotations": {ANNOTATION_KEY_ID: self.key_id},
+                "annotations": self.annotations(),
                 "ownerReferences": [{
                     "apiVersion": "tenantry.dev/v1alpha1",
                     "kind": ManifestKind::TenantUser.as_str(),
@@ -109,34 +174,66 @@ impl SecretContent {
                     "blockOwnerDeletion": false,
                 }],
             },
-            "type": ACCESS_KEY_TYPE,
-            "data": data,
+            "type": match self.credential {
+                Credential::Key { .. } => ACCESS_KEY_TYPE,
+                Credential::Password { .. } => CONSOLE_TYPE,
+            },
+            "data": data.collect::<serde_json::Map<String, Value>>(),
         })
     }
 
-    fn data(&self) -> BTreeMap<String, ByteString> {
-        let secret = self.key_secret.expose_secret();
-        let texts = [
-            (ID, self.key_id.clone()),
-            (SECRET, secret.to_owned()),
-            (REGION, self.region.clone()),
-            (FILE, credentials_file(&self.key_id, secret, &self.region)),
-        ];
-        texts.into_iter().map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes()))).collect()
+    fn annotations(&self) -> BTreeMap<&'static str, String> {
+        match &self.credential {
+            Credential::Key { id, created, replaces, .. } => {
+                let replaces = replaces.iter().map(|replaces| (ANNOTATION_REPLACES, replaces.clone()));
+                replaces
+                    .chain([(ANNOTATION_KEY_ID, id.clone()), (ANNOTATION_KEY_CREATED, created.to_string())])
+                    .collect()
+            }
+            Credential::Password { reset, .. } => {
+                let reset = reset.iter().map(|reset| (ANNOTATION_RESET, reset.clone()));
+                reset.chain([(ANNOTATION_LOGIN, OFF.to_owned())]).collect()
+            }
+        }
+    }
+
+    fn data(&self) -> BTreeMap<&'static str, String> {
+        match &self.credential {
+            Credential::Key { id, half, region, .. } => {
+                let half = half.expose_secret();
+                BTreeMap::from([
+                    (ID, id.clone()),
+                    (SECRET, half.to_owned()),
+                    (REGION, region.clone()),
+                    (FILE, credentials_file(id, half, region)),
+                ])
+            }
+            Credential::Password { username, password, url, .. } => BTreeMap::from([
+                (USERNAME, username.clone()),
+                (PASSWORD, password.expose().to_owned()),
+                (URL, url.clone()),
+            ]),
+        }
     }
 
     /// What a reader would see of this content once it is written.
     #[cfg(test)]
     pub(crate) fn seen(&self, uid: &str, resource_version: &str) -> SecretSeen {
-        SecretSeen {
-            uid: uid.to_owned(),
-            resource_version: resource_version.to_owned(),
-            owner_uid: self.owner_uid.clone(),
-            owner_name: self.owner.name.clone(),
-            account: self.account.to_string(),
-            key_id: Some(self.key_id.clone()),
-        }
+        let at = SecretTarget { namespace: String::new(), name: String::new() };
+        let secret: Secret = serde_json::from_value(self.apply_body(&at)).unwrap_or_default();
+        SecretSeen { uid: uid.to_owned(), resource_version: resource_version.to_owned(), ..reduce(&secret) }
     }
+}
+
+/// The metadata that notes whether a password is in force.
+pub(super) fn login_note(in_force: bool) -> Value {
+    json!({"annotations": {ANNOTATION_LOGIN: if in_force { ON } else { OFF }}})
+}
+
+/// The password in a Secret of ours; none where somebody took it out.
+pub(super) fn password(secret: &Secret) -> Option<Password> {
+    let text = std::str::from_utf8(&secret.data.as_ref()?.get(PASSWORD)?.0).ok().filter(|text| !text.is_empty())?;
+    Some(Password::new(text))
 }
 
 /// The file that `AWS_SHARED_CREDENTIALS_FILE` may point to.
@@ -147,7 +244,7 @@ fn credentials_file(id: &str, secret: &str, region: &str) -> String {
 /// Whose a Secret is, by its label and type; none where it is not ours.
 #[must_use]
 pub(super) fn tenant_of(secret: &Secret) -> Option<TenantName> {
-    let ours = secret.type_.as_deref() == Some(ACCESS_KEY_TYPE);
+    let ours = matches!(secret.type_.as_deref(), Some(ACCESS_KEY_TYPE | CONSOLE_TYPE));
     let label = secret.metadata.labels.as_ref()?.get(TAG_TENANT)?;
     ours.then(|| TenantName::new(label.clone()))
 }
@@ -156,6 +253,8 @@ pub(super) fn tenant_of(secret: &Secret) -> Option<TenantName> {
 #[must_use]
 pub(super) fn reduce(secret: &Secret) -> SecretSeen {
     let label = |key: &str| label_of(&secret.metadata, key);
+    let note = |key: &str| secret.metadata.annotations.as_ref()?.get(key).cloned();
+    let login = || LoginNote { in_force: note(ANNOTATION_LOGIN).as_deref() == Some(ON), reset: note(ANNOTATION_RESET) };
     let owner = secret
         .metadata
         .owner_references
@@ -169,7 +268,28 @@ pub(super) fn reduce(secret: &Secret) -> SecretSeen {
         owner_name: owner.map_or_else(|| label(LABEL_USER), |owner| owner.name.clone()),
         account: label(LABEL_ACCOUNT),
         key_id: key_id(secret),
+        key_created: note(ANNOTATION_KEY_CREATED).and_then(|text| text.parse().ok()),
+        replaces: note(ANNOTATION_REPLACES),
+        login: (secret.type_.as_deref() == Some(CONSOLE_TYPE)).then(login),
     }
+}
+
+/// The merge patch that takes TenantUsers' ownership off a Secret that was seen so, and with `unmark` our labels and
+/// annotations. Its resource version is the precondition.
+#[must_use]
+pub(super) fn release_body(seen: &ObjectMeta, unmark: bool) -> Value {
+    let user = ManifestKind::TenantUser.as_str();
+    let others: Vec<_> = seen.owner_references.iter().flatten().filter(|owner| owner.kind != user).collect();
+    let mut metadata = json!({"resourceVersion": seen.resource_version, "ownerReferences": others});
+    if unmark {
+        let ours = |texts: &Option<BTreeMap<String, String>>| -> serde_json::Map<String, Value> {
+            let keys = texts.iter().flatten().map(|(key, _)| key).filter(|key| key.starts_with(MARK_PREFIX));
+            keys.map(|key| (key.clone(), Value::Null)).collect()
+        };
+        metadata["labels"] = Value::Object(ours(&seen.labels));
+        metadata["annotations"] = Value::Object(ours(&seen.annotations));
+    }
+    json!({"metadata": metadata})
 }
 
 fn label_of(metadata: &ObjectMeta, key: &str) -> String {
@@ -189,6 +309,8 @@ fn key_id(secret: &Secret) -> Option<String> {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use k8s_openapi::ByteString;
+
     use super::*;
 
     pub(crate) fn content(key_id: &str) -> SecretContent {
@@ -197,10 +319,25 @@ pub(crate) mod tests {
             account: AccountName::new("aws-prod"),
             owner: ManifestRef::namespaced(ManifestKind::TenantUser, "acme", "alice"),
             owner_uid: "uid-alice".to_owned(),
-            key_id: key_id.to_owned(),
-            key_secret: SecretString::from("s3cr3t"),
-            region: "eu-west-1".to_owned(),
+            credential: Credential::Key {
+                id: key_id.to_owned(),
+                half: SecretString::from("s3cr3t"),
+                created: Timestamp::UNIX_EPOCH,
+                region: "eu-west-1".to_owned(),
+                replaces: None,
+            },
         }
+    }
+
+    fn console() -> Secret {
+        let credential = Credential::Password {
+            username: "acme.alice".to_owned(),
+            password: Password::new("s3cr3t"),
+            url: "https://123456789012.signin.aws.amazon.com/console".to_owned(),
+            reset: Some("abc".to_owned()),
+        };
+        let at = SecretTarget { namespace: "acme".to_owned(), name: "alice-aws-prod-console".to_owned() };
+        serde_json::from_value(SecretContent { credential, ..content("") }.apply_body(&at)).unwrap()
     }
 
     fn written() -> Secret {
@@ -213,7 +350,8 @@ pub(crate) mod tests {
         let seen = reduce(&written());
         assert_eq!(seen.key_id.as_deref(), Some("AKIA1"));
         assert_eq!((seen.owner_uid.as_str(), seen.owner_name.as_str()), ("uid-alice", "alice"));
-        assert_eq!(seen.account, "aws-prod");
+        assert_eq!((seen.account.as_str(), seen.key_created), ("aws-prod", Some(Timestamp::UNIX_EPOCH)));
+        assert_eq!(seen.login, None);
         assert_eq!(tenant_of(&written()), Some(TenantName::new("acme")));
     }
 
@@ -237,6 +375,38 @@ pub(crate) mod tests {
         let mut opaque = written();
         opaque.type_ = Some("Opaque".to_owned());
         assert_eq!(tenant_of(&opaque), None);
+    }
+
+    #[test]
+    fn a_password_is_out_of_force_until_that_is_noted() {
+        let mut secret = console();
+        let note = |in_force| Some(LoginNote { in_force, reset: Some("abc".to_owned()) });
+        assert_eq!((reduce(&secret).login, reduce(&secret).key_id), (note(false), None));
+        let noted: BTreeMap<String, String> = serde_json::from_value(login_note(true)["annotations"].clone()).unwrap();
+        secret.metadata.annotations.as_mut().unwrap().extend(noted);
+        assert_eq!(reduce(&secret).login, note(true));
+        assert_eq!(password(&secret), Some(Password::new("s3cr3t")));
+        assert_eq!(tenant_of(&secret), Some(TenantName::new("acme")));
+    }
+
+    #[test]
+    fn a_released_secret_is_nobodys_and_one_that_lost_its_owner_is_still_ours() {
+        let mut secret = written();
+        secret.metadata.resource_version = Some("7".to_owned());
+        let labels = secret.metadata.labels.as_mut().unwrap();
+        labels.insert("team".to_owned(), "vision".to_owned());
+        let body = release_body(&secret.metadata, true);
+        assert_eq!(
+            body["metadata"]["labels"],
+            json!({TAG_TENANT: null, LABEL_ACCOUNT: null, LABEL_USER: null}),
+            "and no other label"
+        );
+        assert_eq!(body["metadata"]["annotations"], json!({ANNOTATION_KEY_ID: null, ANNOTATION_KEY_CREATED: null}));
+        assert_eq!(
+            (&body["metadata"]["ownerReferences"], &body["metadata"]["resourceVersion"]),
+            (&json!([]), &json!("7"))
+        );
+        assert!(release_body(&secret.metadata, false)["metadata"].get("labels").is_none());
     }
 
     #[test]

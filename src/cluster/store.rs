@@ -14,7 +14,7 @@ use super::table::{Kept as _, Key};
 use super::tables::{Tables, Watched, wakes_of};
 use super::wakes::{Wake, Wakes};
 use crate::api::{CloudAccount, Tenant};
-use crate::model::{KubeKind, NamespaceSeen, ObjRef, SecretTarget};
+use crate::model::{KubeKind, NamespaceSeen, ObjRef, SecretTarget, WorkloadSeen};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 
 /// Everything known of the cluster.
@@ -130,6 +130,21 @@ impl Store {
         }
     }
 
+    /// Takes in what a look at a workload, or a write of ours, says of it.
+    pub(super) fn workload_seen(&self, at: &ObjRef, seen: Option<WorkloadSeen>) {
+        self.lock().workloads.insert(at.clone(), seen);
+    }
+
+    /// What was seen of the workload no longer counts.
+    pub(super) fn forget_workload(&self, at: &ObjRef) {
+        self.lock().workloads.remove(at);
+    }
+
+    /// Workloads that were not there may be there by now.
+    pub(super) fn forget_missing_workloads(&self) {
+        self.lock().workloads.retain(|_, seen| seen.is_some());
+    }
+
     /// Makes room for a namespace's Secrets: they are watched from now on.
     pub(super) fn expect_secrets(&self, namespace: &str) {
         self.lock().secrets.entry(namespace.to_owned()).or_default();
@@ -214,6 +229,18 @@ impl Store {
             ManifestKind::TenantNotebook => tables.notebooks.get(&key)?.0,
         };
         Some(uid.to_owned())
+    }
+
+    /// Whether there is any manifest of a kind.
+    pub(super) fn has_any(&self, kind: ManifestKind) -> bool {
+        let tables = self.lock();
+        match kind {
+            ManifestKind::CloudAccount => tables.accounts.iter().next().is_some(),
+            ManifestKind::Tenant => tables.tenants.iter().next().is_some(),
+            ManifestKind::TenantRole => tables.roles.iter().next().is_some(),
+            ManifestKind::TenantUser => tables.users.iter().next().is_some(),
+            ManifestKind::TenantNotebook => tables.notebooks.iter().next().is_some(),
+        }
     }
 
     pub(super) fn snapshot(&self, tenant: &TenantName) -> Snapshot {

@@ -10,7 +10,7 @@ use super::table::{Kept as _, Key, Table, Touched};
 use super::wakes::Wake;
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{CloudAccount, ObservedStatus as _, Tenant, TenantNotebook, TenantRole, TenantUser};
-use crate::model::{ClusterState, KubeKind, NamespaceSeen, ObjRef, SecretTarget};
+use crate::model::{ClusterState, KubeKind, NamespaceSeen, ObjRef, SecretTarget, WorkloadSeen};
 use crate::names::{AccountName, ManifestKind, TenantName};
 
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Tables {
     pub(super) objects: BTreeMap<KubeKind, Table<ObjectSeen>>,
     pub(super) secrets: BTreeMap<String, Table<SecretKept>>,
     pub(super) credentials: Table<CredentialsKept>,
+    /// Workloads that were looked at, and whether they were there.
+    pub(super) workloads: BTreeMap<ObjRef, Option<WorkloadSeen>>,
     /// Which tenants name a namespace, as their own or for definitions.
     pub(super) named: BTreeMap<String, BTreeSet<TenantName>>,
 }
@@ -120,6 +122,9 @@ impl Tables {
         names.extend(self.roles.of_tenant(tenant).map(|(key, _)| key.namespace.clone()));
         names.extend(self.notebooks.of_tenant(tenant).map(|(key, _)| key.namespace.clone()));
         names.extend(self.namespaces.of_tenant(tenant).map(|(key, _)| key.name.clone()));
+        let among = |at: &ObjRef| at.namespace.as_ref().is_some_and(|name| names.contains(name));
+        let workloads = self.workloads.iter().filter(|(at, _)| among(at));
+        snapshot.cluster.workloads = workloads.map(|(at, seen)| (at.clone(), seen.clone())).collect();
         for name in names {
             if self.secrets.get(&name).is_some_and(Table::is_ready) {
                 snapshot.cluster.secrets_known.insert(name.clone());

@@ -23,7 +23,7 @@ use super::writer::{KubeCluster, resource};
 use super::{LABELLED_KINDS, Snapshot};
 use crate::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
 use crate::model::Fault;
-use crate::names::{AccountName, ManifestKind, TenantName};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 
 /// Everything that is watched. Its watches end when it is dropped.
 pub struct World {
@@ -136,6 +136,18 @@ impl World {
         self.store.accounts()
     }
 
+    /// Whether there is such a manifest.
+    #[must_use]
+    pub fn exists(&self, manifest: &ManifestRef) -> bool {
+        self.store.manifest_uid(manifest).is_some()
+    }
+
+    /// Whether there is any manifest of a kind.
+    #[must_use]
+    pub fn has_any(&self, kind: ManifestKind) -> bool {
+        self.store.has_any(kind)
+    }
+
     /// One CloudAccount.
     #[must_use]
     pub fn account(&self, name: &AccountName) -> Option<Arc<CloudAccount>> {
@@ -189,6 +201,11 @@ impl World {
             let take = move |store: &Store, event| store.secret(&name, event);
             watches.insert(namespace.clone(), spawn(follow(api, labelled(), listed, self.store.clone(), take)));
         }
+    }
+
+    /// From here on workloads that were not there are looked at again.
+    pub fn forget_missing_workloads(&self) {
+        self.store.forget_missing_workloads();
     }
 
     /// Reads a Secret of the operator's own namespace, for a CloudAccount's credentials; none if there is none.

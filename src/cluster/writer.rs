@@ -13,7 +13,7 @@ use super::link::Link;
 use super::secrets::{self, SecretContent};
 use super::store::Store;
 use super::{Cluster, FIELD_MANAGER};
-use crate::model::{Class, ClusterAction, Fault, KubeKind, KubeObject, ObjRef, SecretSeen, SecretTarget};
+use crate::model::{Class, ClusterAction, Fault, KubeKind, KubeObject, ObjRef, Password, SecretSeen, SecretTarget};
 use crate::names::{MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT};
 
 /// A resource version that no object has. Server-side apply ignores it where there is no object and answers 409 where
@@ -24,8 +24,8 @@ const NEVER: &str = "1";
 /// The cluster behind an API server.
 #[derive(Clone)]
 pub struct KubeCluster {
-    link: Link,
-    store: Arc<Store>,
+    pub(super) link: Link,
+    pub(super) store: Arc<Store>,
 }
 
 impl KubeCluster {
@@ -33,7 +33,7 @@ impl KubeCluster {
         Self { link, store }
     }
 
-    fn api(&self, at: &ObjRef) -> Api<DynamicObject> {
+    pub(super) fn api(&self, at: &ObjRef) -> Api<DynamicObject> {
         let resource = resource(at.kind);
         match &at.namespace {
             Some(namespace) => Api::namespaced_with(self.link.client.clone(), namespace, &resource),
@@ -141,6 +141,34 @@ impl KubeCluster {
         Ok(())
     }
 
+    /// Changes nothing but the note: the password stays what it is and is not read.
+    async fn note_login(&self, at: &SecretTarget, uid: &str, in_force: bool) -> Result<(), Fault> {
+        let mut metadata = secrets::login_note(in_force);
+        metadata["uid"] = Value::from(uid);
+        let body = json!({"metadata": metadata});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let (api, patch) = (self.secrets(at), Patch::Merge(&body));
+        let secret = self.link.write(&Deed::on_secret("patch", at), api.patch(&at.name, &params, &patch)).await?;
+        self.store.secret_written(&secret);
+        Ok(())
+    }
+
+    /// Takes off what ties the Secret to its TenantUser, and with `unmark` what says that it is ours. Its data are not
+    /// stated, so server-side apply would take them away: a merge patch does not.
+    async fn release_secret(&self, at: &SecretTarget, uid: &str, unmark: bool) -> Result<(), Fault> {
+        let api = self.secrets(at);
+        let found = self.link.read(&Deed::on_secret("get", at), api.get_metadata_opt(&at.name)).await?;
+        let Some(meta) = found.map(|found| found.metadata).filter(|meta| meta.uid.as_deref() == Some(uid)) else {
+            self.store.secret_gone(at, uid);
+            return Ok(());
+        };
+        let (params, patch) = (PatchParams::default(), Patch::Merge(secrets::release_body(&meta, unmark)));
+        let call = api.patch(&at.name, &params, &patch);
+        let released = self.link.write(&Deed::on_secret("patch", at), call).await?;
+        self.store.secret_written(&released);
+        Ok(())
+    }
+
     async fn delete_manifest(&self, manifest: &ManifestRef) -> Result<(), Fault> {
         let Some(uid) = self.store.manifest_uid(manifest) else { return Ok(()) };
         let resource = manifest_resource(manifest.kind);
@@ -203,6 +231,11 @@ impl Cluster for KubeCluster {
             ClusterAction::Delete(at) => self.delete(at).await,
             ClusterAction::Release(name) => self.release(name).await,
             ClusterAction::DeleteSecret { secret, uid } => self.delete_secret(secret, uid).await,
+            ClusterAction::NoteLogin { secret, uid, in_force } => self.note_login(secret, uid, *in_force).await,
+            ClusterAction::Restart { workload, uid, annotation, key } => {
+                self.restart(workload, uid, annotation, key).await
+            }
+            ClusterAction::ReleaseSecret { secret, uid, unmark } => self.release_secret(secret, uid, *unmark).await,
             ClusterAction::DeleteManifest(manifest) => self.delete_manifest(manifest).await,
         }
     }
@@ -226,6 +259,19 @@ impl Cluster for KubeCluster {
         let seen = secrets::reduce(&secret);
         self.store.secret_written(&secret);
         Ok(seen)
+    }
+
+    async fn read_password(&self, at: &SecretTarget) -> Result<Option<Password>, Fault> {
+        let deed = Deed::on_secret("get", at);
+        match self.link.read(&deed, self.secrets(at).get_opt(&at.name)).await? {
+            None => Ok(None),
+            Some(secret) if secrets::tenant_of(&secret).is_none() => Err(not_ours(&deed)),
+            Some(secret) => Ok(secrets::password(&secret)),
+        }
+    }
+
+    async fn look_at(&self, workload: &ObjRef) -> Result<(), Fault> {
+        self.look_at_workload(workload).await
     }
 
     async fn read_secret(&self, at: &SecretTarget) -> Result<Option<SecretSeen>, Fault> {

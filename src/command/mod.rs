@@ -22,8 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Print the CustomResourceDefinitions, or write them to a directory.
     Crds(crds::Args),
-    /// Show what lies between the manifests in the cluster and the clouds; changes nothing.
-    Plan(plan::Args),
+    /// Show what lies between manifests, in the cluster or in files, and the clouds; changes nothing.
+    Plan(Box<plan::Args>),
     /// Run the operator.
     Run(Box<crate::config::RunArgs>),
 }
@@ -32,13 +32,13 @@ impl Cli {
     /// Runs the command that was asked for; an error goes to stderr and is exit code 1.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let result: Result<(), String> = match self.command {
-            Command::Crds(args) => crds::run(&args).map_err(|error| error.to_string()),
+        let result: Result<ExitCode, String> = match self.command {
+            Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
             Command::Plan(args) => block_on(plan::run(&args)),
-            Command::Run(args) => block_on(run::run(*args)),
+            Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         };
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 anstream::eprintln!("tenantry: {error}");
                 ExitCode::FAILURE
@@ -47,7 +47,7 @@ impl Cli {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(work)
 }

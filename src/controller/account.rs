@@ -9,11 +9,12 @@ use kube::ResourceExt;
 
 use super::Operator;
 use super::accounts::{Entry, backoff};
-use crate::api::{CloudAccount, Extras, Management, Reason, Usage};
+use crate::api::{CloudAccount, Management, Reason, Usage, annotations};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
-use crate::model::{Class, Fault, Finding, ObjectId, Read};
+use crate::desired::given_up;
+use crate::model::{Class, Fault, ObjectId, Read};
 use crate::names::{AccountName, CloudName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
@@ -38,8 +39,8 @@ impl Operator {
             tracing::warn!(account = %name, %fault, "finalizer not added");
             return (BTreeSet::new(), Some(backoff(1)));
         }
-        if let Some(what) = unusable(&manifest) {
-            let message = format!("{what} is not supported yet. Nothing is done in this account. Take it out.");
+        if manifest.spec.alibaba.is_some() {
+            let message = "spec.alibaba is not supported yet. Nothing is done in this account. Take it out.".to_owned();
             let fault = Fault::new(Class::Invalid, "read", name, &message);
             self.accounts.update(name, |entry| *entry = Entry { trouble: Some(fault), ..Entry::default() });
             self.say(name, &manifest, &Verdict::Stalled(Reason::Invalid, message)).await;
@@ -47,20 +48,13 @@ impl Operator {
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
-                self.accounts.update(name, |entry| {
-                    entry.trouble = None;
-                    entry.failures = 0;
-                });
+                self.accounts.works(name);
                 let (verdict, again) = self.well(name, &manifest);
                 self.say(name, &manifest, &verdict).await;
                 (changed, Some(again))
             }
             Err(fault) => {
-                let failures = self.accounts.entry(name).failures + 1;
-                self.accounts.update(name, |entry| {
-                    entry.trouble = Some(fault.clone());
-                    entry.failures = failures;
-                });
+                let failures = self.accounts.failed(name, &fault);
                 tracing::warn!(account = %name, class = ?fault.class, %fault, "account not read");
                 let (verdict, delay) = judge(&fault, failures);
                 self.say(name, &manifest, &verdict).await;
@@ -95,6 +89,8 @@ impl Operator {
         let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
+            // An orphan's clock runs on what every look shows.
+            changed.extend(self.orphans.tenants_in(name));
         }
         if due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
             let rules = self.keep_rules(name, manifest, &account).await;
@@ -128,20 +124,22 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads the keys of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at a moment
-    /// that its name decides, so that a start makes no burst of calls.
+    /// Reads the keys and logins of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at
+    /// a moment that its name decides, so that a start makes no burst of calls.
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let users: Vec<CloudName> = account.inventory.lock().users.keys().cloned().collect();
         let mut changed = BTreeSet::new();
         for user in self.accounts.take_turns(name, users, SLICE_TURN) {
-            let finding = account.cloud.read(&Read::Keys(user.clone()), &account.inventory).await?;
             let object = ObjectId::user(&user);
-            let mut inventory = account.inventory.lock();
-            let before = inventory.users.get(&user).and_then(|user| user.keys.clone());
-            if matches!(&finding, Finding::Keys(keys) if before.as_ref() != Some(keys)) {
-                changed.extend(inventory.mark(&object).map(|mark| mark.tenant));
+            let known = || account.inventory.lock().users.get(&user).map(|it| (it.keys.clone(), it.login));
+            let before = known();
+            for read in [Read::Keys(user.clone()), Read::Login(user.clone())] {
+                let finding = account.cloud.read(&read, &account.inventory).await?;
+                account.inventory.lock().learn(&object, finding);
             }
-            inventory.learn(&object, finding);
+            if known() != before {
+                changed.extend(account.inventory.lock().mark(&object).map(|mark| mark.tenant));
+            }
         }
         Ok(changed)
     }
@@ -167,10 +165,13 @@ impl Operator {
             }
         }
         status.tenants = Some(i32::try_from(self.world.tenants_of_account(name).len()).unwrap_or(i32::MAX));
-        set_verdict(&mut status, verdict, generation, Timestamp::now());
-        let drift = (!entry.rules.drift.is_empty()).then(|| entry.rules.drift.join("; "));
-        mark_drifted(&mut status, drift, generation, Timestamp::now());
-        status.last_handled_reconcile_at = super::forced(manifest.annotations());
+        let now = Timestamp::now();
+        set_verdict(&mut status, verdict, generation, now);
+        let drift: Vec<String> = entry.rules.drift.iter().cloned().chain(self.drift_of_account(name)).collect();
+        mark_drifted(&mut status, (!drift.is_empty()).then(|| drift.join("; ")), generation, now);
+        let asked = entry.asked.next(manifest.annotations(), status.last_handled_reconcile_at.as_deref());
+        status.last_handled_reconcile_at = asked.newest().cloned();
+        self.accounts.update(name, |entry| entry.asked = asked);
         if let Err(fault) = self.status.write(manifest.as_ref(), &status).await {
             tracing::warn!(account = %name, %fault, "status not written");
         }
@@ -185,7 +186,17 @@ impl Operator {
         if !has_finalizer(manifest.as_ref()) {
             return None;
         }
-        let mut users = self.world.tenants_of_account(name);
+        let mut users = self.tenants_that_need(name);
+        // What is only observed is let go as it is.
+        let observed = manifest.spec.management == Management::Observe;
+        if users.is_empty() && (observed || self.is_given_up(name, manifest)) {
+            if let Err(fault) = self.finalizers.remove(manifest.as_ref()).await {
+                tracing::warn!(account = %name, %fault, "finalizer not removed");
+                return Some(backoff(1));
+            }
+            self.accounts.forget(name);
+            return None;
+        }
         // Another CloudAccount that is the same account goes on looking after what is in it.
         if self.accounts.entry(name).id.is_none_or(|id| self.twins(name, &id).is_empty()) {
             users.extend(self.accounts.tenants_in(name));
@@ -210,8 +221,12 @@ impl Operator {
             }
             // After a restart: what is in it must be read before it can be let go.
             if let Err(fault) = self.look(name, manifest).await {
-                self.accounts.update(name, |entry| entry.trouble = Some(fault.clone()));
-                let message = format!("what is in the account cannot be read: {}", fault.message);
+                self.accounts.failed(name, &fault);
+                let message = format!(
+                    "what is in the account cannot be read: {}. If the account is closed, give it up with the annotation {}={name}",
+                    fault.message,
+                    annotations::ABANDON
+                );
                 self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
                 return Some(Duration::from_secs(60));
             }
@@ -225,26 +240,29 @@ impl Operator {
         self.say(name, manifest, &Verdict::Stalled(Reason::DeletionBlocked, message)).await;
         // Tenants still need the account to clean it.
         match self.look(name, manifest).await {
-            Ok(_) => self.accounts.update(name, |entry| entry.trouble = None),
+            Ok(_) => self.accounts.works(name),
             Err(fault) => {
                 tracing::warn!(account = %name, %fault, "account not read");
-                self.accounts.update(name, |entry| entry.trouble = Some(fault));
+                self.accounts.failed(name, &fault);
             }
         }
         Some(Duration::from_secs(5))
     }
-}
 
-/// What makes an account unusable as long as no code stands behind it: passing it over would do what must not be done.
-fn unusable(manifest: &CloudAccount) -> Option<&'static str> {
-    let spec = &manifest.spec;
-    if spec.alibaba.is_some() {
-        return Some("spec.alibaba");
+    /// The tenants that are in an account and do not give it up.
+    fn tenants_that_need(&self, name: &AccountName) -> BTreeSet<TenantName> {
+        let mut tenants = self.world.tenants_of_account(name);
+        tenants.retain(|tenant| {
+            let manifest = self.world.snapshot(tenant).tenant;
+            !manifest.is_some_and(|tenant| given_up(tenant.as_ref()).contains(name))
+        });
+        tenants
     }
-    if spec.management == Management::Observe {
-        return Some("spec.management Observe");
+
+    /// Whether the CloudAccount itself says that it is closed, and nobody can read it.
+    fn is_given_up(&self, name: &AccountName, manifest: &CloudAccount) -> bool {
+        given_up(manifest).contains(name) && self.accounts.is_unreadable(name)
     }
-    (spec.extras == Extras::Report).then_some("spec.extras Report")
 }
 
 fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::forced::Asked;
 use super::rules::Rules;
 use crate::api::CloudAccount;
 use crate::apply::Account;
@@ -14,7 +15,10 @@ use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
 use crate::cloud::{AnyCloud, Budgets, Calls, Rates};
 use crate::desired::AccountFacts;
 use crate::model::{Class, Fault, Inventory};
-use crate::names::{AccountName, CloudName, ClusterId, TenantName};
+use crate::names::{AccountName, CloudName, ClusterId, TenantName, share};
+
+/// Failed looks in a row after which an account that does not answer counts as one that cannot be read.
+const LOST_AFTER: u32 = 3;
 
 /// What is known of one CloudAccount beside its manifest.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +35,26 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Fault>,
     /// Failed tries in a row.
     pub(super) failures: u32,
-    /// When each user's keys are read next.
+    /// When each user's keys and login are read next.
     pub(super) turns: BTreeMap<CloudName, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// What became of the account's rules.
     pub(super) rules: Rules,
+    /// The forced reconcile that was answered last.
+    pub(super) asked: Asked,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
+}
+
+impl Entry {
+    /// Whether the last looks failed in a way that does not pass by itself.
+    fn is_unreadable(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|fault| match fault.class {
+            Class::Transient | Class::Throttled => self.failures >= LOST_AFTER,
+            _ => true,
+        })
+    }
 }
 
 /// All accounts.
@@ -64,6 +80,23 @@ impl Accounts {
 
     pub(super) fn update(&self, name: &AccountName, change: impl FnOnce(&mut Entry)) {
         change(self.entries.lock().entry(name.clone()).or_default());
+    }
+
+    /// Notes that a look succeeded.
+    pub(super) fn works(&self, name: &AccountName) {
+        self.update(name, |entry| {
+            entry.trouble = None;
+            entry.failures = 0;
+        });
+    }
+
+    /// Notes that a look failed, and says how many have in a row.
+    pub(super) fn failed(&self, name: &AccountName, fault: &Fault) -> u32 {
+        self.update(name, |entry| {
+            entry.trouble = Some(fault.clone());
+            entry.failures += 1;
+        });
+        self.entry(name).failures
     }
 
     /// Notes for every CloudAccount that is this account when it was last read whole: one reading serves them all.
@@ -93,7 +126,7 @@ impl Accounts {
         let mut due = Vec::new();
         let mut turns = BTreeMap::new();
         for user in users {
-            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(&user)));
+            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(user.as_str())));
             turns.insert(user.clone(), if at <= now { now + turn } else { at });
             if at <= now {
                 due.push(user);
@@ -119,6 +152,11 @@ impl Accounts {
         entry.trouble.is_some() || entry.account.is_some_and(|account| account.inventory.lock().swept)
     }
 
+    /// Whether nobody can read the account, as far as can be told.
+    pub(super) fn is_unreadable(&self, name: &AccountName) -> bool {
+        self.entry(name).is_unreadable()
+    }
+
     /// What a compilation must know of the CloudAccounts.
     #[must_use]
     pub fn facts(&self, manifests: &BTreeMap<AccountName, Arc<CloudAccount>>) -> BTreeMap<AccountName, AccountFacts> {
@@ -129,8 +167,10 @@ impl Accounts {
                 Some(fault) => format!("CloudAccount {name} is not ready: {}", fault.message),
                 None => format!("CloudAccount {name} was not read yet"),
             });
+            let unreadable = entry.is_unreadable();
             let id = entry.id.filter(|_| swept);
-            (name.clone(), AccountFacts { manifest: manifest.clone(), id, partition: entry.partition, trouble })
+            let manifest = manifest.clone();
+            (name.clone(), AccountFacts { manifest, id, partition: entry.partition, trouble, unreadable })
         };
         manifests.iter().map(facts).collect()
     }
@@ -145,7 +185,7 @@ impl Accounts {
     #[must_use]
     pub fn tenants_in(&self, name: &AccountName) -> BTreeSet<TenantName> {
         let account = self.entry(name).account;
-        account.map(|account| account.inventory.lock().tenants()).unwrap_or_default()
+        account.map(|account| account.inventory.lock().tenants_marked()).unwrap_or_default()
     }
 
     /// Makes the client of a CloudAccount where there is none, or where what it was made from changed.
@@ -245,13 +285,6 @@ fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
     let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
     let uid = manifest.metadata.uid.clone().unwrap_or_default();
     format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
-}
-
-/// A share between 0 and 1 that is always the same for one name and evenly spread over names.
-fn share(name: &CloudName) -> f64 {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(name.as_str().as_bytes());
-    f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
 }
 
 /// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.

@@ -3,7 +3,8 @@
 mod account;
 mod accounts;
 mod announce;
-
+mod forced;
+mod orphans;
 mod pass;
 mod queue;
 mod release;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::api::annotations;
 use crate::apply::Proof;
 use crate::cluster::{Events, Finalizers, KubeCluster, StatusWriter, World};
 use crate::lease::Leadership;
 use crate::metrics::Passes;
-use crate::names::{ClusterId, TenantName};
+use crate::names::{ClusterId, ManifestRef, TenantName};
+
+use forced::Asked;
 
 pub use accounts::Accounts;
 pub use pass::manifests_of;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.
     pub fresh_write: Duration,
+    /// How long something must have been an orphan before anything is done about it.
+    pub orphan_age: Duration,
     /// How many tenants are worked on side by side.
     pub concurrency: usize,
 }
@@ -50,8 +54,8 @@ pub struct Settings {
 struct Memory {
     /// Failed passes in a row.
     failures: u32,
-    /// The value of the forced reconcile whose fresh reads were made.
-    forced: Option<String>,
+    /// The forced reconciles whose fresh reads were made.
+    asked: BTreeMap<ManifestRef, Asked>,
 }
 
 /// The operator: everything that its controllers work with.
@@ -65,6 +69,7 @@ pub struct Operator {
     accounts: Accounts,
     leadership: Leadership,
     memory: Mutex<BTreeMap<TenantName, Memory>>,
+    orphans: orphans::Orphans,
     passes: Passes,
 }
 
@@ -85,6 +90,7 @@ impl Operator {
             status: world.status_writer(),
             events: world.events(instance),
             memory: Mutex::default(),
+            orphans: orphans::Orphans::default(),
             settings,
             world,
             accounts,
@@ -92,10 +98,4 @@ impl Operator {
             passes,
         }
     }
-}
-
-/// The value by which someone asks for a pass with fresh reads, if someone does.
-fn forced(annotations: &BTreeMap<String, String>) -> Option<String> {
-    let keys = [annotations::FLUX_RECONCILE, annotations::RECONCILE];
-    keys.iter().find_map(|key| annotations.get(*key)).cloned()
 }

@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::core::object::HasStatus;
 
 use super::accounts::backoff;
 use super::settle::{Settled, Stage, settle};
-use super::{Memory, Operator, forced};
-use crate::api::Reason;
+use super::{Memory, Operator};
+use crate::api::{ObservedStatus, Reason};
 use crate::apply::{Account, Gate};
-use crate::cloud::{AnyCloud, Cloud as _};
+use crate::cloud::AnyCloud;
 use crate::cluster::{Snapshot, Watched};
 use crate::desired::{Context, Manifests, compile, manifest_ref};
-use crate::model::{Class, ClusterState, Fault, Inventory, Life, ObjectKind, Read, Wanted};
+use crate::model::{Class, ClusterState, Fault, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
 use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
 
-/// Even where nothing wakes it, a tenant is compared this often: keys age.
+/// Even where nothing wakes it, a tenant is compared this often.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 
 /// The accounts that a pass works in.
@@ -41,6 +42,7 @@ impl Operator {
     /// Compares what the manifests of `name` ask for with what is, puts it right and says so.
     pub(super) async fn pass(&self, name: &TenantName, out_of_date: &AtomicBool) -> Next {
         self.world.watch_secrets(&self.world.namespaces_of_users());
+        self.world.forget_missing_workloads();
         let snapshot = self.world.snapshot(name);
         let soon = Next { again: Some(Duration::from_secs(1)), accounts: Vec::new(), failed: false };
         if !snapshot.ready || !self.leadership.is_current() {
@@ -62,8 +64,10 @@ impl Operator {
             operator_account: self.settings.service_account.clone(),
             now: Timestamp::now(),
         };
-        let wanted = compile(name, &manifests, &context);
+        let mut wanted = compile(name, &manifests, &context);
+        self.ripen(&mut wanted);
         let (accounts, twins) = self.accounts_of(name, &wanted, &snapshot.cluster);
+        stand_in(&mut wanted, &twins);
         self.read_afresh(name, &manifests, &accounts).await;
         let state = || {
             let mut state = self.world.snapshot(name).cluster;
@@ -96,8 +100,10 @@ impl Operator {
         self.tell(&manifests, &wanted, &settled, &accounts, &context, failures).await;
         let released = self.release(&manifests, &wanted, &settled, &accounts, &context).await;
         let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
+        let mut look_at = self.note_orphans(&wanted, &settled, &accounts).await;
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
-        Next { again, accounts: freed.map(|(name, _)| name.clone()).collect(), failed: failures > 0 }
+        look_at.extend(freed.map(|(name, _)| name.clone()));
+        Next { again, accounts: look_at.into_iter().collect(), failed: failures > 0 }
     }
 
     /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.
@@ -129,53 +135,6 @@ impl Operator {
         Ok(())
     }
 
-    /// Someone asked for fresh reads: the tenant's accounts are read whole, once for each asking, with what the bulk call
-    /// omits of the tenant's objects.
-    async fn read_afresh(&self, name: &TenantName, manifests: &Manifests, accounts: &Reached) {
-        let mut asked: Vec<String> = Vec::new();
-        asked.extend(manifests.tenant.iter().filter_map(|it| forced(it.annotations())));
-        asked.extend(manifests.roles.iter().filter_map(|it| forced(it.annotations())));
-        asked.extend(manifests.users.iter().filter_map(|it| forced(it.annotations())));
-        if asked.is_empty() {
-            return;
-        }
-        let asked = asked.join("\n");
-        let known = self.memory.lock().get(name).and_then(|memory| memory.forced.clone());
-        let echoed = |value: Option<&String>, annotations| value.cloned() == forced(annotations);
-        let answered = manifests.tenant.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        }) && manifests.users.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        }) && manifests.roles.iter().all(|it| {
-            echoed(it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.as_ref()), it.annotations())
-        });
-        if answered || known.as_ref() == Some(&asked) {
-            return;
-        }
-        for (account_name, account) in accounts {
-            if let Err(fault) = self.read_whole(name, account).await {
-                tracing::warn!(tenant = %name, account = %account_name, %fault, "not read afresh");
-                return;
-            }
-        }
-        self.memory.lock().entry(name.clone()).or_default().forced = Some(asked);
-    }
-
-    async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
-        self.sweep(account).await?;
-        let objects = account.inventory.lock().of_tenant(tenant);
-        for object in objects {
-            let read = match object.kind {
-                ObjectKind::User => Read::Keys(object.name.clone()),
-                ObjectKind::Policy => Read::Object(object.clone()),
-                ObjectKind::Group => continue,
-            };
-            let finding = account.cloud.read(&read, &account.inventory).await?;
-            account.inventory.lock().learn(&object, finding);
-        }
-        Ok(())
-    }
-
     /// The accounts of a pass: those that are wanted in, those that hold anything of the tenant, and those whose keys are in
     /// its Secrets. Of several CloudAccounts that are one account, one is enough to see what is there; it stands for its
     /// twins, by their names, in whose Secrets keys may be.
@@ -186,8 +145,12 @@ impl Operator {
         state: &ClusterState,
     ) -> (Reached, BTreeMap<AccountName, AccountName>) {
         let in_secrets: BTreeSet<&str> = state.secrets.values().map(|secret| secret.account.as_str()).collect();
-        let (first, rest): (Vec<_>, Vec<_>) =
-            self.accounts.ready().into_iter().partition(|(account, _)| wanted.accounts.contains_key(account));
+        let (first, rest): (Vec<_>, Vec<_>) = self
+            .accounts
+            .ready()
+            .into_iter()
+            .filter(|(account, _)| !wanted.abandons(account))
+            .partition(|(account, _)| wanted.accounts.contains_key(account));
         let mut chosen: BTreeMap<usize, (AccountName, Arc<Account<AnyCloud>>)> = BTreeMap::new();
         let mut accounts = Reached::new();
         let mut twins = BTreeMap::new();
@@ -257,21 +220,21 @@ impl Operator {
             let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
             let verdict = report.verdict(&subject, "the role's policies are as it says");
             let status = role_status(&report, role, manifests, &verdict, now);
-            self.write(role.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(role.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         for user in &manifests.users {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let verdict = report.verdict(&subject, "the user is as it says in every account");
             let status = user_status(&report, user, &verdict, now);
-            self.write(user.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(user.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         for notebook in &manifests.notebooks {
             let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
             let verdict = report.verdict(&subject, "");
             let status = unsupported_status(notebook.status.as_ref(), notebook.as_ref(), &verdict, now);
-            self.write(notebook.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(notebook.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
         if let Some(tenant) = &manifests.tenant {
@@ -279,22 +242,36 @@ impl Operator {
             let subject = wanted.tenant_ref();
             let verdict = report.verdict(&subject, "");
             let status = tenant_status(&report, tenant, manifests, &troubled, now);
-            self.write(tenant.as_ref(), &status, &subject, &verdict, settled).await;
+            self.write(tenant.as_ref(), status, &subject, &verdict, settled).await;
         }
     }
 
-    async fn write<K: Watched>(
+    async fn write<K: Watched + HasStatus<Status: ObservedStatus>>(
         &self,
         object: &K,
-        status: &<K as kube::core::object::HasStatus>::Status,
+        mut status: <K as HasStatus>::Status,
         subject: &ManifestRef,
         verdict: &Verdict,
         settled: &Settled,
     ) {
-        if let Err(fault) = self.status.write(object, status).await {
+        if let Some(echo) = self.echo(&settled.left.tenant, subject) {
+            status.set_last_handled_reconcile_at(Some(echo));
+        }
+        if let Err(fault) = self.status.write(object, &status).await {
             tracing::warn!(%subject, %fault, "status not written");
         }
         self.announce(object, subject, verdict, settled).await;
+    }
+}
+
+/// An account that stands for its twins in a tenant that wants nothing in it is handled as the most careful of them says.
+fn stand_in(wanted: &mut Wanted, twins: &BTreeMap<AccountName, AccountName>) {
+    for (twin, stands) in twins.iter().filter(|(_, stands)| !wanted.accounts.contains_key(*stands)) {
+        let of_twin = wanted.conduct.get(twin).cloned().unwrap_or_default();
+        let conduct = wanted.conduct.entry(stands.clone()).or_default();
+        conduct.observe |= of_twin.observe;
+        conduct.report_extras |= of_twin.report_extras;
+        conduct.prune_orphans &= of_twin.prune_orphans;
     }
 }
 
@@ -359,9 +336,10 @@ fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_
     if !released && wanted.manifests.values().any(|life| life.deleting) {
         due = due.min(Duration::from_secs(5));
     }
-    if let Some(change) = wanted.next_change {
+    for change in wanted.next_change.into_iter().chain(settled.left.due) {
         let wait = Timestamp::now().until(change).ok().and_then(|span| Duration::try_from(span).ok());
         due = due.min(wait.unwrap_or_default() + Duration::from_millis(10));
     }
-    (wanted.life != Life::Absent || !wanted.manifests.is_empty()).then_some(due)
+    let waits = !wanted.manifests.is_empty() || !settled.left.reads.is_empty();
+    (wanted.life != Life::Absent || waits).then_some(due)
 }

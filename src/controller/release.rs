@@ -5,10 +5,12 @@ use kube::ResourceExt;
 use super::Operator;
 use super::pass::Reached;
 use super::settle::Settled;
+use crate::apply::Account;
+use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{AccountFacts, Context, Manifests, manifest_ref};
-use crate::model::{Life, Wanted};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_TENANT};
+use crate::model::{Life, SecretSeen, Wanted};
+use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
 impl Operator {
     /// Takes our finalizer off what is being deleted and has nothing left. Returns whether all that could go is gone.
@@ -23,14 +25,22 @@ impl Operator {
         let mut all = true;
         let named_by_tenant: Vec<AccountName> =
             manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
-        let unread = |name: &AccountName| context.accounts.get(name).is_some_and(AccountFacts::is_unread);
+        // What is given up is not waited for, and what is only observed stays as it is, marks and all.
+        let is_cleaned = |name: &AccountName| !wanted.abandons(name) && !wanted.observes(name);
+        let unread =
+            |name: &AccountName| is_cleaned(name) && context.accounts.get(name).is_some_and(AccountFacts::is_unread);
+        let cleaned: Vec<_> =
+            accounts.iter().filter(|(name, _)| is_cleaned(name)).map(|(_, account)| account).collect();
         let free = |subject: &ManifestRef, named: &[AccountName]| {
             let unreadable = named.iter().any(unread);
             let left = settled.left.steps.iter().any(|step| step.subject == *subject);
-            let marked =
-                accounts.values().any(|account| account.inventory.lock().has_owned_by(&wanted.tenant, subject));
+            let took_over = wanted.manifests.get(subject).is_some_and(|life| life.adopt);
+            let has_its =
+                |account: &Account<AnyCloud>| account.inventory.lock().has_owned_by(&wanted.tenant, subject, took_over);
+            let marked = cleaned.iter().any(|account| has_its(account));
             !unreadable && !left && !marked
         };
+        let state = self.world.snapshot(&wanted.tenant).cluster;
         for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let told = user.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
@@ -38,7 +48,12 @@ impl Operator {
                 Some(named) => told.chain(named.iter().map(AccountName::new)).collect::<Vec<_>>(),
                 None => told.chain(named_by_tenant.clone()).collect(),
             };
-            all &= self.let_go(user.as_ref(), free(&subject, &named)).await;
+            // A Secret that is to stay must have been seen, and let go, before its owner is gone.
+            let namespace = user.namespace().unwrap_or_default();
+            let secrets_seen = !wanted.keeps_secrets()
+                || state.secrets_known.contains(&namespace)
+                || state.namespaces.get(&namespace).is_none_or(|seen| seen.terminating);
+            all &= self.let_go(user.as_ref(), secrets_seen && free(&subject, &named)).await;
         }
         for role in manifests.roles.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             let subject = manifest_ref(ManifestKind::TenantRole, role.as_ref());
@@ -57,12 +72,14 @@ impl Operator {
                 .namespaces
                 .values()
                 .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
-            let marked =
-                accounts.values().any(|account| !account.inventory.lock().of_tenant(&wanted.tenant).is_empty());
+            let took_over = |mark: &Mark| wanted.owner(&mark.owner).is_some_and(|(_, life)| life.adopt);
+            let marked = cleaned.iter().any(|account| account.inventory.lock().holds_up(&wanted.tenant, took_over));
             let unreadable = named_by_tenant.iter().any(unread);
+            let is_kept =
+                |seen: &SecretSeen| seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account));
             let nothing_left = settled.left.steps.is_empty()
                 && snapshot.cluster.objects.is_empty()
-                && snapshot.cluster.secrets.is_empty();
+                && snapshot.cluster.secrets.values().all(is_kept);
             let free = inside == 0 && ours.count() == 0 && !marked && !unreadable && nothing_left;
             all &= self.let_go(tenant.as_ref(), free).await;
         }

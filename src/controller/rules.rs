@@ -54,6 +54,7 @@ impl Operator {
             id: Some(id.to_owned()),
             partition: account.inventory.lock().partition.clone(),
             trouble: None,
+            unreadable: false,
         };
         let wanted = account_rules(name, &facts, id, &self.settings.cluster);
         let seen = if wanted.passwords.is_some() { account.cloud.password_rules().await? } else { None };
@@ -122,7 +123,7 @@ impl Operator {
     }
 
     /// Takes away the boundary that was kept for a CloudAccount which goes, unless another one of the same account
-    /// keeps it.
+    /// keeps it, or users that were released with it are still held by it.
     pub(super) async fn drop_boundary(
         &self,
         name: &AccountName,
@@ -132,11 +133,11 @@ impl Operator {
         let (id, boundary) = {
             let inventory = account.inventory.lock();
             let boundary = boundary_policy(&self.settings.cluster, &manifest.spec.name_prefix);
-            let ours = inventory
-                .policies
-                .get(&boundary)
-                .is_some_and(|policy| policy.description == boundary_description(&self.settings.cluster));
-            (inventory.account.clone(), ours.then_some(boundary))
+            let free = inventory.policies.get(&boundary).is_some_and(|policy| {
+                let holds = inventory.users.values().any(|user| user.boundary.as_ref() == Some(&policy.arn));
+                policy.description == boundary_description(&self.settings.cluster) && !holds
+            });
+            (inventory.account.clone(), free.then_some(boundary))
         };
         let Some(boundary) = boundary else { return Ok(()) };
         let kept = self.twins(name, &id).iter().any(|(_, twin)| twin.spec.name_prefix == manifest.spec.name_prefix);

@@ -1,6 +1,6 @@
 //! Plan → read what the plan asks for → plan → apply, until nothing is left that could be done now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,28 +52,25 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut done: Vec<(Step, Outcome)> = Vec::new();
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
-        let state = (stage.state)();
-        let applier = Applier {
-            tenant: &stage.wanted.tenant,
-            accounts: stage.accounts,
-            cluster: stage.cluster,
-            state: &state,
-            proof: stage.proof,
-            gate: stage.gate,
-        };
+        let mut state = (stage.state)();
         let known = stage.plan(&state);
         if !known.reads.is_empty() {
             // Reading may take its time: what takes access away does not wait for it.
             let urgent = known.at_once();
-            let outcomes = applier.run(&urgent).await;
+            let outcomes = stage.applier(&state).run(&urgent).await;
             done.extend(urgent.steps.into_iter().zip(outcomes));
         }
-        let (next, faults) = stage.look(&state).await;
+        let (mut next, faults) = stage.look(&state).await;
         unread.extend(faults);
+        if !next.lookups.is_empty() {
+            unread.extend(stage.look_at_workloads(&next).await);
+            state = (stage.state)();
+            next = stage.plan(&state);
+        }
         if next.steps.is_empty() || (stage.gate)() != Gate::Open {
             return Settled { done, left: next, unread };
         }
-        let outcomes = applier.run(&next).await;
+        let outcomes = stage.applier(&state).run(&next).await;
         let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
         done.extend(next.steps.into_iter().zip(outcomes));
         if !complete {
@@ -82,6 +79,30 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     }
     let left = stage.plan(&(stage.state)());
     Settled { done, left, unread }
+}
+
+impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
+    fn applier<'s>(&'s self, state: &'s ClusterState) -> Applier<'s, C, K> {
+        Applier {
+            tenant: &self.wanted.tenant,
+            accounts: self.accounts,
+            cluster: self.cluster,
+            state,
+            proof: self.proof,
+            gate: self.gate,
+        }
+    }
+
+    async fn look_at_workloads(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
+        let mut faults = Vec::new();
+        let mut seen = BTreeSet::new();
+        for lookup in plan.lookups.iter().filter(|lookup| seen.insert(&lookup.workload)) {
+            if let Err(fault) = self.cluster.look_at(&lookup.workload).await {
+                faults.push((lookup.account.clone(), fault));
+            }
+        }
+        faults
+    }
 }
 
 impl<C: Cloud, K> Stage<'_, C, K> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::users::secret_name;
+use super::credentials::{console_secret_name, secret_name};
 use super::{Compiler, manifest_ref};
 use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantRole, TenantUser};
 use crate::model::{Class, KubeKind, KubeObject, ObjRef, WantedNamespace, label_of_tenant};
@@ -187,11 +187,18 @@ impl Compiler<'_> {
 
     /// A user's own Kubernetes subject may get exactly its own Secrets.
     fn own_secrets(&mut self, user: &TenantUser) {
-        let (Some(subject), Some(_)) = (&user.spec.kubernetes, &user.spec.access_key) else { return };
+        let Some(subject) = &user.spec.kubernetes else { return };
         let owner = manifest_ref(ManifestKind::TenantUser, user);
         let accounts = user.spec.accounts.clone();
         let accounts = accounts.unwrap_or_else(|| self.tenant.spec.accounts.iter().map(|it| it.name.clone()).collect());
-        let secrets: Vec<String> = accounts.iter().map(|name| secret_name(user, &AccountName::new(name))).collect();
+        let accounts: Vec<AccountName> = accounts.into_iter().map(AccountName::new).collect();
+        let mut secrets: Vec<String> = Vec::new();
+        if user.spec.access_key.is_some() {
+            secrets.extend(accounts.iter().map(|account| secret_name(user, account)));
+        }
+        if user.spec.console.is_some() {
+            secrets.extend(accounts.iter().map(|account| console_secret_name(user, account)));
+        }
         if secrets.is_empty() {
             return;
         }

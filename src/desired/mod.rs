@@ -2,11 +2,15 @@
 
 mod account;
 mod cluster;
+mod conduct;
+mod credentials;
 mod grants;
 mod limits;
 mod roles;
 mod unsupported;
 mod users;
+
+pub use conduct::given_up;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +51,9 @@ pub struct AccountFacts {
     pub partition: String,
     /// Why nothing can be done in it now, if so; its own condition says more.
     pub trouble: Option<String>,
+    /// Whether the last looks at it failed in a way that does not pass by itself: credentials that are refused or missing,
+    /// or an endpoint that has not answered for a while.
+    pub unreadable: bool,
 }
 
 impl AccountFacts {
@@ -96,15 +103,15 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
     let retains = manifests.tenant.as_ref().is_some_and(|it| it.spec.deletion_policy == DeletionPolicy::Retain);
     let life = match &manifests.tenant {
         None => Life::Absent,
-        // As long as nothing can be released, nothing that is to be retained may be deleted.
-        Some(_) if retains => Life::Alive,
         Some(tenant) if tenant.metadata.deletion_timestamp.is_some() => Life::Deleting,
         Some(_) => Life::Alive,
     };
     let mut wanted = Wanted {
         tenant: name.clone(),
         life,
-        manifests: lives(manifests, retains),
+        manifests: lives(manifests),
+        retain: retains,
+        conduct: conduct::conduct(manifests.tenant.as_deref(), context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
@@ -139,6 +146,10 @@ fn wait_for_unread_accounts(manifests: &Manifests, context: &Context, wanted: &m
     let named = manifests.tenant.iter().flat_map(|tenant| &tenant.spec.accounts).map(|it| AccountName::new(&it.name));
     for account in named {
         let Some(facts) = context.accounts.get(&account).filter(|facts| facts.is_unread()) else { continue };
+        // What is given up is not waited for, and what is only observed is let go without a look.
+        if wanted.abandons(&account) || wanted.observes(&account) {
+            continue;
+        }
         let elsewhere = |subject: &ManifestRef| {
             let user =
                 manifests.users.iter().find(|it| manifest_ref(ManifestKind::TenantUser, it.as_ref()) == *subject);
@@ -178,23 +189,23 @@ fn orphaned(name: &TenantName, tenant: Option<&Tenant>, wanted: &mut Wanted) {
     }
 }
 
-fn lives(manifests: &Manifests, retains: bool) -> BTreeMap<ManifestRef, ManifestLife> {
+fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
     fn life<K: ResourceExt>(kind: ManifestKind, object: &K) -> (ManifestRef, ManifestLife) {
         let adopt = object.annotations().get(ADOPT).is_some_and(|value| value == "true");
         let deleting = object.meta().deletion_timestamp.is_some();
         let uid = object.uid().unwrap_or_default();
         let paused = object.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true");
-        (manifest_ref(kind, object), ManifestLife { uid, deleting, adopt, paused, held: false })
+        (manifest_ref(kind, object), ManifestLife { uid, deleting, adopt, paused, told: false, held: false })
     }
     let tenant = manifests.tenant.iter().map(|it| life(ManifestKind::Tenant, it.as_ref()));
     let roles = manifests.roles.iter().map(|it| life(ManifestKind::TenantRole, it.as_ref()));
     let users = manifests.users.iter().map(|it| life(ManifestKind::TenantUser, it.as_ref()));
     let notebooks = manifests.notebooks.iter().map(|it| life(ManifestKind::TenantNotebook, it.as_ref()));
     let mut lives: BTreeMap<ManifestRef, ManifestLife> = tenant.chain(roles).chain(users).chain(notebooks).collect();
-    if retains {
-        for life in lives.values_mut().filter(|life| life.deleting) {
-            life.deleting = false;
-            life.held = true;
+    for role in &manifests.roles {
+        let told = role.status.iter().flat_map(|status| &status.accounts).any(|account| account.policy.is_some());
+        if let Some(life) = lives.get_mut(&manifest_ref(ManifestKind::TenantRole, role.as_ref())) {
+            life.told = told;
         }
     }
     // A paused Tenant pauses everything in it.
@@ -295,7 +306,7 @@ impl Compiler<'_> {
             let name = AccountName::new(&account.name);
             let concerned = named.is_none_or(|named| named.contains(&account.name));
             let unusable = self.context.accounts.get(&name).is_none_or(|facts| facts.id.is_none());
-            if concerned && unusable {
+            if concerned && unusable && !self.gives_up(&name) {
                 let message = format!("waits for CloudAccount {name}, which is not ready");
                 self.refuse(subject, Some(&name), Class::AccountNotReady, message);
             }
@@ -310,7 +321,7 @@ impl Compiler<'_> {
             let name = AccountName::new(&account.name);
             let Some(facts) = self.context.accounts.get(&name) else { continue };
             let Some(id) = &facts.id else { continue };
-            if facts.manifest.spec.aws.is_some() && seen.insert(id.clone()) {
+            if facts.manifest.spec.aws.is_some() && !self.gives_up(&name) && seen.insert(id.clone()) {
                 accounts.push((name, facts.clone()));
             }
         }

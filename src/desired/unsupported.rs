@@ -1,7 +1,7 @@
 //! What manifests can say and no code stands behind yet: refused in words, never passed over in silence.
 
 use super::Compiler;
-use crate::api::{DeletionPolicy, TenantRole, TenantUser};
+use crate::api::{TenantRole, TenantUser};
 use crate::model::Class;
 use crate::names::{AccountName, ManifestRef};
 
@@ -11,6 +11,9 @@ impl Compiler<'_> {
         let spec = self.tenant.spec.clone();
         for account in &spec.accounts {
             let name = AccountName::new(&account.name);
+            if self.gives_up(&name) {
+                continue;
+            }
             match self.context.accounts.get(&name) {
                 None => {
                     let message = format!("there is no CloudAccount {name}. It is waited for.");
@@ -36,10 +39,7 @@ impl Compiler<'_> {
                 self.refuse(&tenant, Some(&AccountName::new(&account.name)), Class::Invalid, message);
             }
         }
-        if spec.deletion_policy == DeletionPolicy::Retain {
-            let message = "spec.deletionPolicy Retain is not supported yet: nothing is deleted and no finalizer comes off. Set it to Delete to delete everything.";
-            self.refuse(&tenant, None, Class::Invalid, message.to_owned());
-        }
+        self.check_abandoned();
         if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
             self.unsupported(&tenant, None, "serviceAccounts of a namespace");
         }
@@ -59,17 +59,6 @@ impl Compiler<'_> {
 
     pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
         self.wait_for_accounts(subject, user.spec.accounts.as_deref());
-        if user.spec.console.is_some() {
-            self.unsupported(subject, None, "spec.console");
-        }
-        if let Some(key) = &user.spec.access_key {
-            if key.rotation.is_some() {
-                self.unsupported(subject, None, "spec.accessKey.rotation");
-            }
-            if !key.restart.is_empty() {
-                self.unsupported(subject, None, "spec.accessKey.restart");
-            }
-        }
     }
 
     fn unsupported(&mut self, subject: &ManifestRef, account: Option<&AccountName>, what: &str) {

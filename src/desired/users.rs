@@ -1,4 +1,4 @@
-//! TenantUser → a user in each of its accounts, with what it carries and the key that it shall have.
+//! TenantUser → a user in each of its accounts, with what it carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use super::grants::Grants;
 use super::roles::ATTACHMENTS_MAX;
 use super::{AccountFacts, Compiler, manifest_ref};
-use crate::api::{Grouping, PermissionsBoundary, Rotation, TenantUser};
-use crate::model::{Class, KeyWish, PolicyRef, SecretTarget, Tags, WantedUser};
+use crate::api::{Grouping, PermissionsBoundary, TenantUser};
+use crate::model::{Class, PolicyRef, Tags, WantedUser};
 use crate::names::{
     AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
 };
@@ -109,6 +109,7 @@ impl Compiler<'_> {
             attached,
             inline: self.inline(user, account, facts, grants),
             key: self.key(subject, user, account, facts),
+            login: self.login(subject, user, account, facts),
         }
     }
 
@@ -173,32 +174,6 @@ impl Compiler<'_> {
         }
         inline
     }
-
-    fn key(
-        &self,
-        subject: &ManifestRef,
-        user: &TenantUser,
-        account: &AccountName,
-        facts: &AccountFacts,
-    ) -> Option<KeyWish> {
-        let wanted = user.spec.access_key.as_ref()?;
-        let overlap = wanted.rotation.as_ref().map_or_else(Rotation::default_overlap, |it| it.overlap.clone());
-        Some(KeyWish {
-            secret: SecretTarget { namespace: user.namespace().unwrap_or_default(), name: secret_name(user, account) },
-            owner: subject.clone(),
-            owner_uid: user.uid().unwrap_or_default(),
-            region: facts.manifest.spec.aws.as_ref().map(|aws| aws.region.clone()).unwrap_or_default(),
-            overlap_seconds: i64::try_from(overlap.get().as_secs()).unwrap_or(i64::MAX),
-            inactive: self.stands_still(user),
-        })
-    }
-}
-
-/// `<secretName>-<account>`; the prefix is the user's name where none is given.
-#[must_use]
-pub fn secret_name(user: &TenantUser, account: &AccountName) -> String {
-    let chosen = user.spec.access_key.as_ref().and_then(|key| key.secret_name.clone());
-    format!("{}-{account}", chosen.unwrap_or_else(|| user.name_any()))
 }
 
 /// The statement until then. A bound of the role's own stays beside it: the current time always exists, so that the same

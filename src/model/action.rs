@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::cloud::{AccessKey, Group, ObjectId, Policy, PolicyRef, Tags, User};
+use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags, User};
+use super::kube::ObjRef;
+use super::login::{Login, Password};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -30,8 +32,12 @@ pub struct KeyWish {
     pub owner_uid: String,
     /// The region written beside the key.
     pub region: String,
+    /// How old a key may become, in seconds; older ones are replaced. None: as old as it likes.
+    pub rotate_after_seconds: Option<i64>,
     /// How long a key that is replaced goes on working, in seconds.
     pub overlap_seconds: i64,
+    /// Workloads that are restarted when the Secret holds another key.
+    pub restart: Vec<ObjRef>,
     /// Whether the key must not work for now (suspended, expired): nothing new is made, what is there is inactive.
     pub inactive: bool,
 }
@@ -43,6 +49,13 @@ pub enum CloudAction {
     CreateGroup(Group),
     /// Deletes an empty group.
     DeleteGroup(CloudName),
+    /// Gives a group another path: off ours, it is released; onto ours, it is taken over.
+    MoveGroup {
+        /// Which group.
+        group: CloudName,
+        /// Its new path.
+        path: String,
+    },
     /// Makes a user with path, tags and boundary; edges follow as steps of their own.
     CreateUser(User),
     /// Deletes a user with everything that hangs on it and that the inventory does not know.
@@ -136,6 +149,18 @@ pub enum CloudAction {
         /// The key's id.
         id: String,
     },
+    /// Gives a user a console password, whether it had one or not. Done only inside the login protocol, which has the
+    /// password in its Secret before.
+    SetLogin {
+        /// Whose.
+        user: CloudName,
+        /// The password.
+        password: Password,
+        /// Whether it must be changed at the first login.
+        reset_required: bool,
+    },
+    /// Takes a user's console password away.
+    DeleteLogin(CloudName),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -174,8 +199,19 @@ pub struct NewKey {
 pub enum Read {
     /// The keys of a user.
     Keys(CloudName),
+    /// When a key was last used.
+    LastUse {
+        /// Whose key.
+        user: CloudName,
+        /// The key's id.
+        id: String,
+    },
+    /// Whether a user has a console login.
+    Login(CloudName),
     /// One object, whole and live.
     Object(ObjectId),
+    /// The tags of a policy, which the bulk call omits: one call.
+    Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
 }
@@ -185,7 +221,8 @@ impl Read {
     #[must_use]
     pub fn object(&self) -> ObjectId {
         match self {
-            Self::Keys(user) => ObjectId::user(user),
+            Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
+            Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
         }
     }
@@ -204,6 +241,17 @@ pub enum Finding {
     Policy(Policy),
     /// A user's keys.
     Keys(Vec<AccessKey>),
+    /// When one of a user's keys was last used.
+    LastUse {
+        /// The key's id.
+        id: String,
+        /// The answer.
+        last_use: LastUse,
+    },
+    /// Whether a user has a console login.
+    Login(Login),
+    /// A policy's tags.
+    Tags(Tags),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -219,7 +267,7 @@ impl CloudAction {
     pub fn object(&self) -> ObjectId {
         match self {
             Self::CreateGroup(group) => ObjectId::group(&group.name),
-            Self::DeleteGroup(name) => ObjectId::group(name),
+            Self::DeleteGroup(name) | Self::MoveGroup { group: name, .. } => ObjectId::group(name),
             Self::CreateUser(user) => ObjectId::user(&user.name),
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
@@ -229,12 +277,30 @@ impl CloudAction {
             Self::Detach { from, .. } => from.clone(),
             Self::DeleteUser(user)
             | Self::CreateKey(user)
+            | Self::DeleteLogin(user)
+            | Self::SetLogin { user, .. }
             | Self::SetBoundary { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
             | Self::DeleteKey { user, .. } => ObjectId::user(user),
         }
+    }
+
+    /// Whether the act only takes something away, so that it is done as well where there is nothing.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::RemoveMember { .. }
+                | Self::Detach { .. }
+                | Self::DeleteInline { .. }
+                | Self::SetKeyActive { active: false, .. }
+                | Self::DeleteKey { .. }
+        )
     }
 
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.

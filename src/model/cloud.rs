@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::login::Login;
 use crate::names::{CloudName, ClusterId, DESCRIPTION_PREFIX, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -62,6 +63,32 @@ impl ObjectId {
     }
 }
 
+impl ObjectId {
+    /// Why it is not touched although it has our name, and what would help. `mark` is whose it is, `cluster` ours.
+    #[must_use]
+    pub fn not_owned(&self, mark: Option<&Mark>, cluster: &ClusterId) -> String {
+        let whose = match mark {
+            Some(mark) if mark.cluster == *cluster => format!("its mark says {} of tenant {}", mark.owner, mark.tenant),
+            Some(mark) => format!("its mark says {} of tenant {} of cluster {}", mark.owner, mark.tenant, mark.cluster),
+            None => "it carries no mark of ours".to_owned(),
+        };
+        let help = match (self.kind, mark) {
+            (ObjectKind::Group, _) => {
+                "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
+            }
+            (ObjectKind::User, None) => {
+                "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
+            }
+            (ObjectKind::Policy, None) => {
+                "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
+            }
+            (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
+            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+        };
+        format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
+    }
+}
+
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} \"{}\"", self.kind, self.name)
@@ -77,6 +104,19 @@ pub struct AccessKey {
     pub active: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// When it was last used; none where that was never asked for.
+    pub last_use: Option<LastUse>,
+}
+
+/// When a key was last used, as the cloud says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastUse {
+    /// When; none: never.
+    pub at: Option<Timestamp>,
+    /// By which service it was accepted.
+    pub service: Option<String>,
+    /// When this was asked.
+    pub asked: Timestamp,
 }
 
 /// A user.
@@ -100,6 +140,8 @@ pub struct User {
     pub inline: BTreeMap<String, Document>,
     /// Its keys, newest last; none where they were never read.
     pub keys: Option<Vec<AccessKey>>,
+    /// Its console login; none where it was never read.
+    pub login: Option<Login>,
 }
 
 /// A group.

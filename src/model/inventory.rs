@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+use super::login::Login;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -106,10 +107,24 @@ impl Inventory {
         of_tenant.map(|(kind, name, _)| ObjectId { kind, name: name.clone() }).collect()
     }
 
-    /// Whether anything of the tenant carries the mark of that manifest.
+    /// Whether anything of the tenant is that manifest's: it carries its mark on a path of ours or, where the manifest took
+    /// something over, on any.
     #[must_use]
-    pub fn has_owned_by(&self, tenant: &TenantName, owner: &ManifestRef) -> bool {
-        self.of_tenant(tenant).iter().any(|object| self.mark(object).is_some_and(|mark| mark.is_of(owner)))
+    pub fn has_owned_by(&self, tenant: &TenantName, owner: &ManifestRef, took_over: bool) -> bool {
+        let is_its = |object: &ObjectId| self.mark(object).is_some_and(|mark| mark.is_of(owner));
+        self.of_tenant(tenant).iter().any(|object| (took_over || self.is_on_our_path(object)) && is_its(object))
+    }
+
+    /// Whether an object lies on a path of ours. A mark on another path counts only beside a manifest's word that it took
+    /// the object over: tags can be forged.
+    #[must_use]
+    pub fn is_on_our_path(&self, object: &ObjectId) -> bool {
+        let path = match object.kind {
+            ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
+            ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
+            ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+        };
+        path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
 
     /// A copy of what is the tenant's, to be looked at without holding up anybody.
@@ -128,6 +143,35 @@ impl Inventory {
             }
         }
         part
+    }
+
+    /// Whether anything of the tenant carries our marks, or may: a policy whose tags were never read. What lies under its
+    /// path alone is nobody's: somebody took the marks off, or we did on purpose.
+    #[must_use]
+    pub fn is_marked(&self, tenant: &TenantName) -> bool {
+        self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
+    }
+
+    /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
+    /// whether it took something over.
+    #[must_use]
+    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
+        self.of_tenant(tenant).iter().any(|object| {
+            let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
+            self.may_be_marked(object) && ours()
+        })
+    }
+
+    /// The tenants of which anything here carries our marks, or may.
+    #[must_use]
+    pub fn tenants_marked(&self) -> BTreeSet<TenantName> {
+        self.tenants().into_iter().filter(|tenant| self.is_marked(tenant)).collect()
+    }
+
+    fn may_be_marked(&self, object: &ObjectId) -> bool {
+        let unread =
+            object.kind == ObjectKind::Policy && self.policies.get(&object.name).is_some_and(|it| it.tags.is_none());
+        unread || self.mark(object).is_some_and(|mark| mark.cluster == self.cluster)
     }
 
     /// The tenants that have anything here.
@@ -185,6 +229,11 @@ impl Inventory {
             CloudAction::DeleteGroup(name) => {
                 self.groups.remove(name);
                 self.count("Groups", -1);
+            }
+            CloudAction::MoveGroup { group, path } => {
+                if let Some(known) = self.groups.get(group).cloned() {
+                    self.learn(&ObjectId::group(group), Finding::Group(Group { path: path.clone(), ..known }));
+                }
             }
             CloudAction::CreateUser(user) => {
                 self.users.insert(user.name.clone(), user.clone());
@@ -270,7 +319,7 @@ impl Inventory {
             }
             CloudAction::CreateKey(_) => {
                 if let Effect::Key(key) = effect {
-                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created };
+                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created, last_use: None };
                     user.keys.get_or_insert_default().push(made);
                 }
             }
@@ -283,6 +332,8 @@ impl Inventory {
                     keys.retain(|key| key.id != *id);
                 }
             }
+            CloudAction::SetLogin { .. } => user.login = Some(Login::On),
+            CloudAction::DeleteLogin(_) => user.login = Some(Login::Off),
             _ => {}
         }
     }
@@ -313,36 +364,60 @@ impl Inventory {
     /// such object: the caller compares it with what is known.
     pub fn learn(&mut self, object: &ObjectId, finding: Finding) {
         match finding {
-            Finding::Keys(keys) => {
+            Finding::Keys(mut keys) => {
                 if let Some(user) = self.users.get_mut(&object.name) {
+                    for key in &mut keys {
+                        let known = user.keys.iter().flatten().find(|known| known.id == key.id);
+                        key.last_use = known.and_then(|known| known.last_use.clone());
+                    }
                     user.keys = Some(keys);
+                }
+            }
+            Finding::LastUse { id, last_use } => {
+                let keys = self.users.get_mut(&object.name).into_iter().flat_map(|user| user.keys.iter_mut().flatten());
+                keys.filter(|key| key.id == id).for_each(|key| key.last_use = Some(last_use.clone()));
+            }
+            Finding::Login(login) => {
+                if let Some(user) = self.users.get_mut(&object.name) {
+                    user.login = Some(login);
+                }
+            }
+            Finding::Tags(tags) => {
+                if let Some(policy) = self.policies.get_mut(&object.name) {
+                    policy.tags = Some(tags);
                 }
             }
             Finding::Mark { .. } => {}
             found => {
-                let mut known_keys = None;
+                let mut known = None;
                 match object.kind {
-                    ObjectKind::User => known_keys = self.users.remove(&object.name).and_then(|user| user.keys),
+                    ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                 }
                 self.others.remove(object);
-                self.place(found, known_keys);
+                self.place(found, known.as_ref());
             }
         }
     }
 
-    /// Puts a found object among ours or among the others.
-    pub(super) fn place(&mut self, found: Finding, known_keys: Option<Vec<AccessKey>>) {
+    /// Puts a found object among ours or among the others; of a user `known` has what only single reads show.
+    pub(super) fn place(&mut self, found: Finding, known: Option<&User>) {
         let cluster = self.cluster.clone();
         let on_path = |path: &str| crate::names::tenant_of_path(&cluster, path).is_some();
         let ours = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.cluster == cluster);
         match found {
-            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => {}
+            Finding::Absent
+            | Finding::Keys(_)
+            | Finding::LastUse { .. }
+            | Finding::Login(_)
+            | Finding::Tags(_)
+            | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {
-                    user.keys = user.keys.or(known_keys);
+                    user.keys = user.keys.or_else(|| known?.keys.clone());
+                    user.login = user.login.or_else(|| known?.login);
                     self.users.insert(user.name.clone(), user);
                 } else {
                     let stub = Stub { arn: user.arn, mark, mark_read: true };

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::action::SecretTarget;
 use crate::names::{ManifestRef, TAG_TENANT, TenantName};
 
-/// The kinds of cluster object that we make.
+/// The kinds of cluster object that we make, and those that we restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum KubeKind {
     /// `v1/Namespace`.
@@ -28,6 +29,12 @@ pub enum KubeKind {
     Role,
     /// `rbac.authorization.k8s.io/v1/RoleBinding`.
     RoleBinding,
+    /// `apps/v1/Deployment`; never made.
+    Deployment,
+    /// `apps/v1/StatefulSet`; never made.
+    StatefulSet,
+    /// `apps/v1/DaemonSet`; never made.
+    DaemonSet,
 }
 
 impl KubeKind {
@@ -43,6 +50,9 @@ impl KubeKind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::Role => "Role",
             Self::RoleBinding => "RoleBinding",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
         }
     }
 
@@ -55,6 +65,7 @@ impl KubeKind {
             Self::ClusterRole | Self::ClusterRoleBinding | Self::Role | Self::RoleBinding => {
                 "rbac.authorization.k8s.io/v1"
             }
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps/v1",
         }
     }
 
@@ -70,6 +81,9 @@ impl KubeKind {
             Self::NetworkPolicy => "networkpolicies",
             Self::Role => "roles",
             Self::RoleBinding => "rolebindings",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
         }
     }
 }
@@ -143,6 +157,32 @@ pub struct SecretSeen {
     pub account: String,
     /// The id of the key in it; none where the data are missing or were changed by someone.
     pub key_id: Option<String>,
+    /// When the cloud made that key.
+    pub key_created: Option<Timestamp>,
+    /// The id of the key that it held before, where a rotation wrote it.
+    pub replaces: Option<String>,
+    /// What it says of the console login whose password it holds; none where it holds a key.
+    pub login: Option<LoginNote>,
+}
+
+/// What a console login's Secret says beside the password.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LoginNote {
+    /// Whether the password was put in force, and not taken out of force since.
+    pub in_force: bool,
+    /// The last wish for another password that was fulfilled.
+    pub reset: Option<String>,
+}
+
+/// A workload that is to be restarted when a key changes, as it was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkloadSeen {
+    /// Its UID.
+    pub uid: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The annotations on its pod template by which keys are told.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// What is known of the cluster for one tenant.
@@ -156,6 +196,8 @@ pub struct ClusterState {
     pub secrets: BTreeMap<SecretTarget, SecretSeen>,
     /// The namespaces whose Secrets were listed. Of any other, a Secret that is not here may yet exist.
     pub secrets_known: BTreeSet<String>,
+    /// Workloads that were looked at; none: there is no such workload.
+    pub workloads: BTreeMap<ObjRef, Option<WorkloadSeen>>,
 }
 
 /// One act on the cluster.
@@ -175,6 +217,35 @@ pub enum ClusterAction {
         secret: SecretTarget,
         /// The UID that it must have.
         uid: String,
+    },
+    /// Takes the TenantUser's ownership off a Secret of ours, so that it stays when its owner goes.
+    ReleaseSecret {
+        /// Which.
+        secret: SecretTarget,
+        /// The UID that it must have.
+        uid: String,
+        /// Whether our labels and annotations come off too: from then on it is nobody's.
+        unmark: bool,
+    },
+    /// Notes on a console login's Secret whether its password is in force.
+    NoteLogin {
+        /// Which.
+        secret: SecretTarget,
+        /// The UID that it must have.
+        uid: String,
+        /// Whether it is.
+        in_force: bool,
+    },
+    /// Sets an annotation on a workload's pod template, which rolls its pods.
+    Restart {
+        /// Which.
+        workload: ObjRef,
+        /// The UID that it must have.
+        uid: String,
+        /// The annotation.
+        annotation: String,
+        /// Its value: the id of the key that the pods shall read.
+        key: String,
     },
     /// Deletes a manifest in a namespace of a Tenant that is being deleted.
     DeleteManifest(ManifestRef),

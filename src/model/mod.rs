@@ -5,20 +5,23 @@ mod cloud;
 mod fault;
 mod inventory;
 mod kube;
+mod login;
 mod rules;
 mod sweep;
 mod wanted;
 
 pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Read, SecretTarget};
-pub use cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
 pub use fault::{Class, Fault};
 pub use inventory::{Inventory, Quota};
 pub use kube::{
-    ClusterAction, ClusterState, KubeKind, KubeObject, NamespaceSeen, ObjRef, SecretSeen, covers, label_of_tenant,
+    ClusterAction, ClusterState, KubeKind, KubeObject, LoginNote, NamespaceSeen, ObjRef, SecretSeen, WorkloadSeen,
+    covers, label_of_tenant,
 };
+pub use login::{Login, LoginWish, Password};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{
-    Life, ManifestLife, Refusal, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace, WantedPolicy,
-    WantedUser,
+    Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
+    WantedPolicy, WantedUser,
 };

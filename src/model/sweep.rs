@@ -33,12 +33,12 @@ impl Inventory {
             if fresh.contains(&object) {
                 continue;
             }
-            let known_keys = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
-            let found = self.with_known_tags(found);
-            next.place(found, known_keys.and_then(|user| user.keys.clone()));
+            let known = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
+            next.place(self.with_known_tags(found), known);
         }
         for object in &fresh {
             self.carry_over(object, &mut next);
+            next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
@@ -101,6 +101,11 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         Finding::User(user) => Some(ObjectId::user(&user.name)),
         Finding::Group(group) => Some(ObjectId::group(&group.name)),
         Finding::Policy(policy) => Some(ObjectId::policy(&policy.name)),
-        Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => None,
+        Finding::Absent
+        | Finding::Keys(_)
+        | Finding::LastUse { .. }
+        | Finding::Login(_)
+        | Finding::Tags(_)
+        | Finding::Mark { .. } => None,
     }
 }

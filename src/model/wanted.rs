@@ -9,6 +9,7 @@ use super::action::KeyWish;
 use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
+use super::login::LoginWish;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -34,8 +35,36 @@ pub struct ManifestLife {
     pub adopt: bool,
     /// Whether nothing is made or changed for it; deletion, suspension and expiry go on.
     pub paused: bool,
+    /// Whether its status already says that it has what it asks for, so that less must be read anew.
+    pub told: bool,
     /// What it asks for is not known (it is not allowed, or its Tenant is gone): what it has stays as it is.
     pub held: bool,
+}
+
+/// How a cloud account is handled, as its CloudAccount and the Tenant say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Conduct {
+    /// The Tenant is in it.
+    pub named: bool,
+    /// Nothing is written to the cloud or to Secrets with its keys; what would be done is told.
+    pub observe: bool,
+    /// What people attach by hand to objects of ours is told, not removed.
+    pub report_extras: bool,
+    /// What no manifest wants and whose manifest is gone is removed in time.
+    pub prune_orphans: bool,
+    /// The Tenant gives it up: nothing in it is waited for.
+    pub abandoned: bool,
+    /// Orphans whose time has come. Filled in by who keeps their time, the controller.
+    pub ripe: BTreeMap<ObjectId, Ripe>,
+}
+
+/// What may be done to an orphan whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Ripe {
+    /// Its keys are made inactive.
+    DisableKeys,
+    /// It goes.
+    Remove,
 }
 
 /// Something that a manifest asks for and does not get.
@@ -96,6 +125,8 @@ pub struct WantedUser {
     pub inline: BTreeMap<String, Document>,
     /// Its key; none: it has no keys.
     pub key: Option<KeyWish>,
+    /// Its console login; none: it has none.
+    pub login: Option<LoginWish>,
 }
 
 /// What should exist in one account. Claims on one name are sorted oldest manifest first.
@@ -151,6 +182,10 @@ pub struct Wanted {
     pub life: Life,
     /// The Tenant and every manifest that names it.
     pub manifests: BTreeMap<ManifestRef, ManifestLife>,
+    /// Whether what a deleted manifest made stays and only loses our marks (`deletionPolicy: Retain`).
+    pub retain: bool,
+    /// How each account is handled: of every known CloudAccount, the tenant's or not.
+    pub conduct: BTreeMap<AccountName, Conduct>,
     /// By CloudAccount.
     pub accounts: BTreeMap<AccountName, WantedAccount>,
     /// In the cluster.
@@ -166,6 +201,24 @@ impl Wanted {
     #[must_use]
     pub fn tenant_ref(&self) -> ManifestRef {
         ManifestRef::cluster_scoped(crate::names::ManifestKind::Tenant, self.tenant.as_str())
+    }
+
+    /// Whether nothing may be written to an account.
+    #[must_use]
+    pub fn observes(&self, account: &AccountName) -> bool {
+        self.conduct.get(account).is_some_and(|conduct| conduct.observe)
+    }
+
+    /// Whether Secrets may have to outlive the manifests that own them.
+    #[must_use]
+    pub fn keeps_secrets(&self) -> bool {
+        self.retain || self.conduct.values().any(|conduct| conduct.observe && conduct.named)
+    }
+
+    /// Whether an account is given up.
+    #[must_use]
+    pub fn abandons(&self, account: &AccountName) -> bool {
+        self.conduct.get(account).is_some_and(|conduct| conduct.abandoned)
     }
 
     /// The manifest that an owner mark names, with its life.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys};
+use super::{Action, Draft, Rank, keys, logins, secrets};
 use crate::model::{
-    Class, CloudAction, ClusterState, Group, Inventory, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef, Read,
-    Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
+    Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
+    Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, Mark};
 use crate::policy::{self, Document};
@@ -46,12 +46,18 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
         account.user(name, claims);
     }
     account.remove_unwanted();
-    keys::remove_unwanted_secrets(&mut account, target);
+    secrets::remove_unwanted(&mut account, target);
 }
 
 impl Account<'_, '_, '_> {
-    pub(super) fn step(&mut self, subject: &ManifestRef, rank: Rank, action: CloudAction, detail: Vec<String>) {
-        self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail);
+    pub(super) fn step(
+        &mut self,
+        subject: &ManifestRef,
+        rank: Rank,
+        action: CloudAction,
+        detail: Vec<String>,
+    ) -> Option<usize> {
+        self.draft.step(subject, rank, Action::Cloud { account: self.name.clone(), action }, detail)
     }
 
     pub(super) fn refuse(&mut self, subject: &ManifestRef, class: Class, message: String) {
@@ -93,8 +99,10 @@ impl Account<'_, '_, '_> {
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
-            if mark.is_none() && self.is_unread(object) {
-                self.draft.read(self.name, Read::Object(object.clone()));
+            // Its description says whose it was made for, and only its tags whether it still is.
+            let told = self.life(owner).is_some_and(|life| life.told);
+            if self.is_unread(object) && (mark.is_none() || !told) {
+                self.draft.read(self.name, Read::Tags(object.name.clone()));
                 return Standing::Other;
             }
             let on_our_path = crate::names::tenant_of_path(&self.inventory.cluster, &path).is_some();
@@ -111,7 +119,7 @@ impl Account<'_, '_, '_> {
                 self.draft.read(self.name, Read::Object(object.clone()));
                 Standing::Other
             }
-            Some(stub) if stub.mark.is_none() && adopt && object.kind != ObjectKind::Group => Standing::Adoptable,
+            Some(stub) if stub.mark.is_none() && adopt => Standing::Adoptable,
             Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
         }
     }
@@ -123,24 +131,7 @@ impl Account<'_, '_, '_> {
     }
 
     fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
-        let whose = match mark {
-            Some(mark) if mark.cluster == self.inventory.cluster => format!("its mark says {}", mark.owner),
-            Some(mark) => format!("its mark says {} of cluster {}", mark.owner, mark.cluster),
-            None => "it carries no mark of ours".to_owned(),
-        };
-        let help = match (object.kind, mark) {
-            (ObjectKind::Group, _) => "Rename that group, or set spec.namePrefix on the CloudAccount.".to_owned(),
-            (ObjectKind::User, None) => {
-                "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
-            }
-            (ObjectKind::Policy, None) => {
-                "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
-            }
-            (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.".to_owned(),
-            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.".to_owned(),
-        };
-        let message =
-            format!("{object} exists and was not made from this manifest ({whose}). Nothing was changed. {help}");
+        let message = object.not_owned(mark, &self.inventory.cluster);
         self.refuse(owner, Class::NotOwned, message);
         Standing::Other
     }
@@ -184,20 +175,6 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    /// Sets what is missing and removes what is not wanted: a tag is a right wherever policies look at principal tags, so
-    /// every tag on an object of ours is ours, but for those that AWS itself sets.
-    fn tags(&mut self, of: &ObjectId, subject: &ManifestRef, seen: &Tags, wanted: &Tags) {
-        let set: Tags =
-            wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        let unset: BTreeSet<String> =
-            seen.keys().filter(|key| !wanted.contains_key(*key) && !key.starts_with("aws:")).cloned().collect();
-        if !set.is_empty() || !unset.is_empty() {
-            let mut detail: Vec<String> = set.iter().map(|(key, value)| format!("+ {key}={value}")).collect();
-            detail.extend(unset.iter().map(|key| format!("- {key}")));
-            self.step(subject, Rank::Repair, CloudAction::SetTags { of: of.clone(), set, unset }, detail);
-        }
-    }
-
     /// Whether the account's quota has room for one more, counting what this plan already makes.
     fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
         let Some(known) = self.inventory.quotas.get(quota).copied() else { return true };
@@ -229,7 +206,12 @@ impl Account<'_, '_, '_> {
         self.claimed.insert(object.clone());
         let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
         let attached = match self.standing(&object, &wanted.owner) {
-            Standing::Other | Standing::Adoptable => return,
+            Standing::Other => return,
+            Standing::Adoptable => {
+                let action = CloudAction::MoveGroup { group: name.clone(), path: wanted.path.clone() };
+                self.step(&wanted.owner, Rank::Change, action, Vec::new());
+                return;
+            }
             Standing::Absent => {
                 if !self.has_room(&wanted.owner, "Groups", &object) {
                     return;
@@ -274,6 +256,7 @@ impl Account<'_, '_, '_> {
                     attached: BTreeSet::new(),
                     inline: Default::default(),
                     keys: Some(Vec::new()),
+                    login: Some(Login::Off),
                 };
                 let mut detail = vec![format!("path {}", wanted.path)];
                 detail.extend(wanted.boundary.iter().map(|arn| format!("boundary {}", last_part(arn))));
@@ -317,12 +300,13 @@ impl Account<'_, '_, '_> {
         }
         for group in seen.groups.difference(&wanted.groups) {
             let action = CloudAction::RemoveMember { group: group.clone(), user: seen.name.clone() };
-            self.step(&wanted.owner, Rank::Revoke, action, Vec::new());
+            self.take_away(&wanted.owner, action, self.is_foreign_group(group));
         }
         let object = ObjectId::user(&seen.name);
         self.inline(&object, &wanted.owner, &seen.inline, &wanted.inline);
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
         keys::plan(self, seen, wanted);
+        logins::plan(self, seen, wanted);
     }
 
     fn attachments(
@@ -347,7 +331,7 @@ impl Account<'_, '_, '_> {
         }
         for arn in seen.iter().filter(|arn| !wanted.iter().any(|policy| self.inventory.is(arn, policy))) {
             let action = CloudAction::Detach { from: of.clone(), arn: arn.clone() };
-            self.step(subject, Rank::Revoke, action, Vec::new());
+            self.take_away(subject, action, self.is_foreign_policy(arn));
         }
     }
 
@@ -366,12 +350,6 @@ impl Account<'_, '_, '_> {
             }
         }
         self.drop_inline(of, subject, seen.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect());
-    }
-
-    pub(super) fn drop_inline(&mut self, of: &ObjectId, subject: &ManifestRef, names: Vec<String>) {
-        for name in names {
-            self.step(subject, Rank::Revoke, CloudAction::DeleteInline { of: of.clone(), name }, Vec::new());
-        }
     }
 
     /// Whether the object is ours, or this plan makes it; where it is neither, its own manifest says why.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::difference::differences;
 use super::{Action, Draft, Observed, Rank};
 use crate::model::{
-    Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, WantedNamespace, covers,
+    Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, SecretSeen, WantedNamespace,
+    covers,
 };
-use crate::names::{ADOPT, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, operator_binding};
+use crate::names::{ADOPT, AccountName, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, operator_binding};
 
 pub(super) fn plan(draft: &mut Draft<'_>, observed: &Observed<'_>) {
     let wanted = draft.wanted;
@@ -110,7 +112,7 @@ fn keep_objects(draft: &mut Draft<'_>, observed: &Observed<'_>, usable: &BTreeSe
             }
             Some(seen) if !covers(&object.body, seen) => {
                 let action = Action::Cluster(ClusterAction::Apply(object.clone()));
-                draft.step(subject, Rank::Repair, action, Vec::new());
+                draft.step(subject, Rank::Repair, action, differences(&object.body, seen));
             }
             Some(_) => {}
         }
@@ -130,26 +132,50 @@ fn remove_objects(draft: &mut Draft<'_>, observed: &Observed<'_>) {
         let goes_anyway = namespace.is_some_and(|name| {
             going.contains(name) || observed.cluster.namespaces.get(name).is_none_or(|seen| seen.terminating)
         });
-        let still_needed = at.name == operator_binding(&wanted.tenant) && holds_secrets(observed, namespace);
+        let still_needed = at.name == operator_binding(&wanted.tenant)
+            && holds_secrets(draft, observed, namespace.unwrap_or_default());
         if !goes_anyway && !still_needed {
             draft.step(&tenant, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at.clone())), Vec::new());
         }
     }
 }
 
-fn holds_secrets(observed: &Observed<'_>, namespace: Option<&str>) -> bool {
-    observed.cluster.secrets.keys().any(|secret| Some(secret.namespace.as_str()) == namespace)
+/// Whether there are Secrets in the namespace that we must still do something about, or may be: those that are to be
+/// kept must be seen before their owners go.
+fn holds_secrets(draft: &Draft<'_>, observed: &Observed<'_>, namespace: &str) -> bool {
+    let wanted = draft.wanted;
+    let secrets = observed.cluster.secrets.iter().filter(|(at, _)| at.namespace == namespace);
+    let mut ours = secrets.map(|(_, seen)| seen);
+    let held = |seen: &SecretSeen| !(seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account)));
+    let of_users = |manifest: &ManifestRef| {
+        manifest.kind == ManifestKind::TenantUser && manifest.namespace.as_deref() == Some(namespace)
+    };
+    let unseen = wanted.keeps_secrets() && !observed.cluster.secrets_known.contains(namespace);
+    ours.any(held) || (unseen && wanted.manifests.keys().any(of_users))
 }
 
-/// The namespaces that we made for a Tenant that is being deleted.
+/// The namespaces that we made for a Tenant that is being deleted, but for those that hold what is to be kept: with
+/// `Retain`, or while an account of the Tenant is only observed, all; else one with a Secret of such an account.
 fn namespaces_to_delete<'o>(draft: &Draft<'_>, observed: &'o Observed<'_>) -> Vec<&'o str> {
     let tenant = draft.wanted.tenant.as_str();
     let made = |seen: &NamespaceSeen| {
         seen.labels.get(TAG_TENANT).map(String::as_str) == Some(tenant)
             && seen.annotations.get(MADE_FOR).map(String::as_str) == Some(tenant)
     };
-    let all = observed.cluster.namespaces.iter();
-    all.filter(|(_, seen)| draft.wanted.life == Life::Deleting && made(seen)).map(|(name, _)| name.as_str()).collect()
+    let wanted = draft.wanted;
+    if wanted.life != Life::Deleting || wanted.keeps_secrets() {
+        return Vec::new();
+    }
+    let is_kept = |seen: &SecretSeen| wanted.observes(&AccountName::new(&seen.account));
+    let kept: BTreeSet<&str> = observed
+        .cluster
+        .secrets
+        .iter()
+        .filter(|(_, seen)| is_kept(seen))
+        .map(|(at, _)| at.namespace.as_str())
+        .collect();
+    let all = observed.cluster.namespaces.iter().filter(|(name, seen)| made(seen) && !kept.contains(name.as_str()));
+    all.map(|(name, _)| name.as_str()).collect()
 }
 
 /// Manifests in the Tenant's own namespaces are deleted with it; those elsewhere are somebody's to keep.
@@ -188,7 +214,7 @@ fn leave_namespaces(draft: &mut Draft<'_>, observed: &Observed<'_>, tenant: &Man
                 let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
                 draft.step(tenant, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at)), Vec::new());
             }
-        } else if !holds_secrets(observed, Some(name)) {
+        } else if !holds_secrets(draft, observed, name) {
             draft.step(tenant, Rank::Revoke, Action::Cluster(ClusterAction::Release(name.clone())), Vec::new());
         }
     }

@@ -3,11 +3,21 @@
 
 mod account;
 mod cluster;
+mod conduct;
+mod difference;
 mod keys;
+mod logins;
+mod markdown;
 mod order;
+mod orphans;
+mod people;
+mod release;
 mod removal;
 mod render;
+mod report;
+mod restarts;
 mod rules;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +25,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, ObjectId, Read, Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Effect;
 
-pub use render::{Summary, render};
+pub use conduct::{Why, Withheld};
+pub use orphans::Orphan;
+pub use people::{People, Share, people};
+pub use render::{Line, Tone, render};
+pub use report::{About, Change, Deed, Left, REPORT_FORMAT, Refused, Report, Summary, Told};
 pub use rules::{RulesPlan, plan_rules};
 
 /// One act of a plan.
@@ -41,6 +55,20 @@ pub enum Action {
         user: CloudName,
         /// Where it is written.
         wish: KeyWish,
+        /// The id of the key that works and is to be replaced: the new one is proved before it takes its place. None
+        /// where the Secret holds no key that works: then it is written at once.
+        replaces: Option<String>,
+    },
+    /// Write a console password into its Secret and put it in force: one act, because nobody else knows the password.
+    IssueLogin {
+        /// In which account.
+        account: AccountName,
+        /// Whose.
+        user: CloudName,
+        /// Where it is written.
+        wish: LoginWish,
+        /// Whether it is a new password; else it is the one in the Secret.
+        fresh: bool,
     },
     /// On the cluster.
     Cluster(ClusterAction),
@@ -51,7 +79,9 @@ impl Action {
     #[must_use]
     pub fn account(&self) -> Option<&AccountName> {
         match self {
-            Self::Cloud { account, .. } | Self::IssueKey { account, .. } => Some(account),
+            Self::Cloud { account, .. } | Self::IssueKey { account, .. } | Self::IssueLogin { account, .. } => {
+                Some(account)
+            }
             Self::Cluster(_) => None,
         }
     }
@@ -94,15 +124,28 @@ pub enum Outcome {
     Skipped,
 }
 
-/// An object with our marks that no manifest wants and whose manifest is gone.
+/// A key that was replaced and is still used: it stays until it is not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Orphan {
+pub struct KeyInUse {
+    /// Whose condition tells of it.
+    pub subject: ManifestRef,
     /// In which account.
     pub account: AccountName,
-    /// Which object.
-    pub object: ObjectId,
-    /// The owner that its mark names.
-    pub owner: String,
+    /// The key's id.
+    pub id: String,
+    /// The service that accepted it last.
+    pub service: Option<String>,
+}
+
+/// A workload that must be looked at before the plan can decide whether it is restarted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Lookup {
+    /// Whose condition tells of it.
+    pub subject: ManifestRef,
+    /// The account whose key it reads.
+    pub account: AccountName,
+    /// Which workload.
+    pub workload: ObjRef,
 }
 
 /// What lies between what should be and what is.
@@ -114,10 +157,18 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What must be read before the plan can decide on more.
     pub reads: BTreeMap<AccountName, BTreeSet<Read>>,
+    /// What must be looked at in the cluster before.
+    pub lookups: BTreeSet<Lookup>,
     /// What is not done, and why.
     pub refusals: Vec<Refusal>,
+    /// What differs and is not put right, because the account, its conduct or a pause says so.
+    pub withheld: Vec<Withheld>,
     /// What no manifest wants.
     pub orphans: Vec<Orphan>,
+    /// Replaced keys that are still used.
+    pub in_use: BTreeSet<KeyInUse>,
+    /// When the same world will have another plan, as keys have an age.
+    pub due: Option<Timestamp>,
 }
 
 /// What is known at the moment of planning.
@@ -136,18 +187,49 @@ struct Draft<'a> {
     now: Timestamp,
     steps: Vec<Step>,
     reads: BTreeMap<AccountName, BTreeSet<Read>>,
+    lookups: BTreeSet<Lookup>,
     refusals: Vec<Refusal>,
+    withheld: Vec<Withheld>,
     orphans: Vec<Orphan>,
+    in_use: BTreeSet<KeyInUse>,
+    due: Option<Timestamp>,
 }
 
 impl Draft<'_> {
-    /// Notes a step. For a paused manifest only what takes access away, and what its deletion needs.
-    fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) {
-        let life = self.wanted.manifests.get(subject);
-        if life.is_some_and(|life| life.paused && !life.deleting) && !takes_access_away(&action) {
-            return;
+    /// Notes a step and gives its index. For a paused manifest only what takes access away, and what its deletion needs.
+    fn step(&mut self, subject: &ManifestRef, rank: Rank, action: Action, detail: Vec<String>) -> Option<usize> {
+        self.step_after(&[], subject, rank, action, detail)
+    }
+
+    /// A step that comes after others, by their indices.
+    fn step_after(
+        &mut self,
+        needs: &[usize],
+        subject: &ManifestRef,
+        rank: Rank,
+        action: Action,
+        detail: Vec<String>,
+    ) -> Option<usize> {
+        let needs = needs.iter().copied().collect();
+        let step = Step { subject: subject.clone(), action, rank, needs, detail };
+        if self.is_paused(subject) && !takes_access_away(&step.action) {
+            self.withheld.push(Withheld::of(&step, step.action.account(), Why::Paused));
+            return None;
         }
-        self.steps.push(Step { subject: subject.clone(), action, rank, needs: BTreeSet::new(), detail });
+        self.steps.push(step);
+        Some(self.steps.len() - 1)
+    }
+
+    /// Whether nothing is made or changed for the manifest.
+    fn is_paused(&self, subject: &ManifestRef) -> bool {
+        let life = self.wanted.manifests.get(subject);
+        let goes = self.wanted.life == Life::Deleting || life.is_some_and(|life| life.deleting);
+        life.is_some_and(|life| life.paused) && !goes
+    }
+
+    /// The plan will be another one from that moment on.
+    fn due_at(&mut self, at: Timestamp) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
     fn read(&mut self, account: &AccountName, read: Read) {
@@ -167,12 +249,16 @@ impl Plan {
 
 /// Suspension and expiry go on while everything else is paused.
 fn takes_access_away(action: &Action) -> bool {
-    let Action::Cloud { action, .. } = action else { return false };
     match action {
-        // A role for a time is an inline policy too.
-        CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
-        CloudAction::SetKeyActive { active, .. } => !active,
-        _ => false,
+        Action::Cloud { action, .. } => match action {
+            // A role for a time is an inline policy too.
+            CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
+            CloudAction::SetKeyActive { active, .. } => !active,
+            CloudAction::DeleteLogin(_) => true,
+            _ => false,
+        },
+        Action::Cluster(action) => matches!(action, ClusterAction::NoteLogin { in_force: false, .. }),
+        Action::IssueKey { .. } | Action::IssueLogin { .. } => false,
     }
 }
 
@@ -184,21 +270,37 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         now: observed.now,
         steps: Vec::new(),
         reads: BTreeMap::new(),
+        lookups: BTreeSet::new(),
         refusals: wanted.refusals.clone(),
+        withheld: Vec::new(),
         orphans: Vec::new(),
+        in_use: BTreeSet::new(),
+        due: None,
     };
     for (account, inventory) in &observed.accounts {
+        let first = draft.steps.len();
         account::plan(&mut draft, account, inventory, observed.cluster);
+        if wanted.observes(account) {
+            draft.hold_back(account, first);
+        }
     }
+    release::secrets_of_lost_accounts(&mut draft, observed);
     cluster::plan(&mut draft, observed);
     draft.refusals.sort();
     draft.refusals.dedup();
+    draft.withheld.extend(conduct::given_up(wanted));
+    draft.withheld.sort();
+    draft.withheld.dedup();
     Plan {
         tenant: wanted.tenant.clone(),
         steps: order::sorted(&wanted.tenant, draft.steps),
         reads: draft.reads,
+        lookups: draft.lookups,
         refusals: draft.refusals,
+        withheld: draft.withheld,
         orphans: draft.orphans,
+        in_use: draft.in_use,
+        due: draft.due,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef};
-use crate::names::{AccountName, TenantName, operator_binding};
+use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget};
+use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,16 +62,20 @@ pub(super) fn sorted(tenant: &TenantName, mut steps: Vec<Step>) -> Vec<Step> {
 fn brings(action: &Action) -> Vec<Event> {
     match action {
         Action::Cloud { account, action } => cloud_brings(action).into_iter().map(|event| event(account)).collect(),
-        Action::IssueKey { .. } => Vec::new(),
+        Action::IssueKey { .. } | Action::IssueLogin { .. } => Vec::new(),
         Action::Cluster(ClusterAction::Create(object) | ClusterAction::Apply(object)) => {
             vec![Event::Applied(object.at.clone())]
         }
         Action::Cluster(ClusterAction::Delete(at)) => at.namespace.iter().cloned().map(Event::Emptied).collect(),
-        Action::Cluster(ClusterAction::DeleteSecret { secret, .. }) => vec![Event::Emptied(secret.namespace.clone())],
+        Action::Cluster(ClusterAction::DeleteSecret { secret, .. } | ClusterAction::ReleaseSecret { secret, .. }) => {
+            vec![Event::Emptied(secret.namespace.clone())]
+        }
         Action::Cluster(ClusterAction::DeleteManifest(manifest)) => {
             manifest.namespace.iter().cloned().map(Event::Emptied).collect()
         }
-        Action::Cluster(ClusterAction::Release(_)) => Vec::new(),
+        Action::Cluster(
+            ClusterAction::Release(_) | ClusterAction::NoteLogin { .. } | ClusterAction::Restart { .. },
+        ) => Vec::new(),
     }
 }
 
@@ -91,13 +95,16 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::CreateGroup(_)
         | CloudAction::CreateUser(_)
         | CloudAction::CreatePolicy(_)
+        | CloudAction::MoveGroup { .. }
         | CloudAction::SetTags { .. } => vec![exists(object)],
         CloudAction::RemoveMember { group, .. } => vec![freed(object), freed(ObjectId::group(group))],
         CloudAction::Detach { arn, .. } => {
             let policy = arn.rsplit('/').next().unwrap_or(arn);
-            vec![freed(object), freed(ObjectId::policy(&crate::names::CloudName::new(policy)))]
+            vec![freed(object), freed(ObjectId::policy(&CloudName::new(policy)))]
         }
-        CloudAction::DeleteKey { .. } | CloudAction::DeleteInline { .. } => vec![freed(object)],
+        CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_) | CloudAction::DeleteInline { .. } => {
+            vec![freed(object)]
+        }
         _ => Vec::new(),
     }
 }
@@ -105,15 +112,8 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
 fn awaits(tenant: &TenantName, action: &Action) -> Vec<Event> {
     match action {
         Action::Cloud { account, action } => cloud_awaits(action).into_iter().map(|event| event(account)).collect(),
-        Action::IssueKey { account, user, wish } => {
-            let user = ObjectId::user(user);
-            let namespace = &wish.secret.namespace;
-            vec![
-                Event::Exists(account.clone(), user),
-                Event::Applied(ObjRef::cluster_scoped(KubeKind::Namespace, namespace)),
-                Event::Applied(ObjRef::namespaced(KubeKind::RoleBinding, namespace, operator_binding(tenant))),
-            ]
-        }
+        Action::IssueKey { account, user, wish, .. } => credential_awaits(tenant, account, user, &wish.secret),
+        Action::IssueLogin { account, user, wish, .. } => credential_awaits(tenant, account, user, &wish.secret),
         Action::Cluster(ClusterAction::Create(object) | ClusterAction::Apply(object)) => {
             let namespace = object.at.namespace.iter();
             let mut events: Vec<Event> =
@@ -134,6 +134,21 @@ fn awaits(tenant: &TenantName, action: &Action) -> Vec<Event> {
         }
         Action::Cluster(_) => Vec::new(),
     }
+}
+
+/// The user, and a namespace in which we may write its Secret.
+fn credential_awaits(
+    tenant: &TenantName,
+    account: &AccountName,
+    user: &CloudName,
+    secret: &SecretTarget,
+) -> Vec<Event> {
+    let namespace = &secret.namespace;
+    vec![
+        Event::Exists(account.clone(), ObjectId::user(user)),
+        Event::Applied(ObjRef::cluster_scoped(KubeKind::Namespace, namespace)),
+        Event::Applied(ObjRef::namespaced(KubeKind::RoleBinding, namespace, operator_binding(tenant))),
+    ]
 }
 
 /// A binding of ours is called like the role that it binds; the role comes first.

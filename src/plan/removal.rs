@@ -1,7 +1,7 @@
 //! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
 
 use super::account::Account;
-use super::{Orphan, Rank, keys};
+use super::{Rank, keys, logins};
 use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
 use crate::names::{CloudName, ManifestRef};
 
@@ -12,11 +12,16 @@ impl Account<'_, '_, '_> {
         for object in self.inventory.of_tenant(&wanted.tenant) {
             let Some(mark) = self.inventory.mark(&object) else {
                 if self.is_unread(&object) && !self.claimed.contains(&object) {
-                    self.draft.read(self.name, Read::Object(object));
+                    self.draft.read(self.name, Read::Tags(object.name));
                 }
                 continue;
             };
             if mark.cluster != self.inventory.cluster || (self.claimed.contains(&object) && !self.is_leaving(&object)) {
+                continue;
+            }
+            // A description says whose a policy was made for; whether it still is, its tags say.
+            if wanted.life == Life::Absent && self.is_unread(&object) {
+                self.draft.read(self.name, Read::Tags(object.name));
                 continue;
             }
             let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
@@ -24,21 +29,23 @@ impl Account<'_, '_, '_> {
             match (owner, wanted.life) {
                 (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
-                    self.remove(&object, &manifest)
+                    if life.deleting {
+                        self.let_go(&object, &manifest);
+                    } else {
+                        self.remove(&object, &manifest);
+                    }
                 }
                 (Some((manifest, life)), Life::Absent) if life.deleting && self.may_remove(&object, &life) => {
                     self.remove(&object, &manifest);
                 }
                 (owner, Life::Deleting) => {
                     let manifest = owner.map_or(tenant, |(manifest, _)| manifest);
-                    if self.on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
-                        self.remove(&object, &manifest);
+                    if self.inventory.is_on_our_path(&object) || self.life(&manifest).is_some_and(|life| life.adopt) {
+                        self.let_go(&object, &manifest);
                     }
                 }
-                _ => {
-                    let account = self.name.clone();
-                    self.draft.orphans.push(Orphan { account, object, owner: mark.owner });
-                }
+                _ if self.is_unread(&object) => self.draft.read(self.name, Read::Tags(object.name)),
+                _ => self.orphan(object, mark.owner),
             }
         }
     }
@@ -56,19 +63,10 @@ impl Account<'_, '_, '_> {
 
     /// A mark on another path than ours counts only beside the manifest's word that it took the object over.
     fn may_remove(&self, object: &ObjectId, life: &ManifestLife) -> bool {
-        life.adopt || self.on_our_path(object)
+        life.adopt || self.inventory.is_on_our_path(object)
     }
 
-    fn on_our_path(&self, object: &ObjectId) -> bool {
-        let path = match object.kind {
-            ObjectKind::User => self.inventory.users.get(&object.name).map(|it| &it.path),
-            ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| &it.path),
-            ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| &it.path),
-        };
-        path.is_some_and(|path| crate::names::tenant_of_path(&self.inventory.cluster, path).is_some())
-    }
-
-    fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
+    pub(super) fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
         match object.kind {
             ObjectKind::User => self.remove_user(&object.name, subject),
             ObjectKind::Group => self.remove_group(&object.name, subject),
@@ -81,6 +79,9 @@ impl Account<'_, '_, '_> {
         let object = ObjectId::user(name);
         for id in keys::known_ids(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
+        }
+        if logins::may_be_there(self, user, subject) {
+            self.step(subject, Rank::Revoke, CloudAction::DeleteLogin(name.clone()), Vec::new());
         }
         for group in &user.groups {
             let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };

@@ -12,35 +12,42 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Effect, NamespaceSeen, NewKey, SecretSeen, User, covers};
+use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, covers};
 use crate::names::{ClusterId, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
 const TENANT: &str = "acme";
 
 /// An account and a cluster that do as they are told, at once and without a network.
-struct World {
-    inventory: Inventory,
-    cluster: ClusterState,
+pub(super) struct World {
+    pub(super) inventory: Inventory,
+    pub(super) cluster: ClusterState,
+    pub(super) now: Timestamp,
+    keys_made: u32,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, "aws");
         inventory.swept = true;
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
-        Self { inventory, cluster }
+        Self { inventory, cluster, now: Timestamp::UNIX_EPOCH, keys_made: 0 }
     }
 
-    fn plan(&self, manifests: &Manifests) -> Plan {
-        let wanted = compile(&TenantName::new(TENANT), manifests, &context());
+    pub(super) fn plan(&self, manifests: &Manifests) -> Plan {
+        self.plan_in(manifests, &context(&[]))
+    }
+
+    pub(super) fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
+        let context = Context { now: self.now, ..context.clone() };
+        let wanted = compile(&TenantName::new(TENANT), manifests, &context);
         let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
-        plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: Timestamp::UNIX_EPOCH })
+        plan(&wanted, &Observed { accounts, cluster: &self.cluster, now: self.now })
     }
 
-    fn carry_out(&mut self, plan: &Plan) {
+    pub(super) fn carry_out(&mut self, plan: &Plan) {
         for step in &plan.steps {
             match &step.action {
                 Action::Cloud { action, .. } => {
@@ -52,16 +59,34 @@ impl World {
                     };
                     self.inventory.record(action, &effect, Instant::now());
                 }
-                Action::IssueKey { user, wish, .. } => {
-                    let id = format!("AKIA{}", user.as_str().to_ascii_uppercase());
+                Action::IssueKey { user, wish, replaces, .. } => {
+                    self.keys_made += 1;
+                    let has_one = self.cluster.secrets.contains_key(&wish.secret);
+                    let name = user.as_str().to_ascii_uppercase();
+                    let id = if has_one { format!("AKIA{}", self.keys_made) } else { format!("AKIA{name}") };
                     let secret = "hush".to_owned().into();
-                    let key = NewKey { id: id.clone(), secret, created: Timestamp::UNIX_EPOCH };
+                    let key = NewKey { id: id.clone(), secret, created: self.now };
                     self.inventory.record(&CloudAction::CreateKey(user.clone()), &Effect::Key(key), Instant::now());
                     let seen = SecretSeen {
                         owner_uid: wish.owner_uid.clone(),
                         owner_name: wish.owner.name.clone(),
                         account: "aws".to_owned(),
                         key_id: Some(id),
+                        key_created: Some(self.now),
+                        replaces: replaces.clone(),
+                        ..SecretSeen::default()
+                    };
+                    self.cluster.secrets.insert(wish.secret.clone(), seen);
+                }
+                Action::IssueLogin { user, wish, .. } => {
+                    let (user, password) = (user.clone(), Password::new("hush".to_owned()));
+                    let action = CloudAction::SetLogin { user, password, reset_required: wish.reset_required };
+                    self.inventory.record(&action, &Effect::Done, Instant::now());
+                    let seen = SecretSeen {
+                        owner_uid: wish.owner_uid.clone(),
+                        owner_name: wish.owner.name.clone(),
+                        account: "aws".to_owned(),
+                        login: Some(LoginNote { in_force: true, reset: wish.reset.clone() }),
                         ..SecretSeen::default()
                     };
                     self.cluster.secrets.insert(wish.secret.clone(), seen);
@@ -89,13 +114,31 @@ impl World {
             }
             ClusterAction::Release(name) => drop(self.cluster.namespaces.remove(name)),
             ClusterAction::DeleteSecret { secret, .. } => drop(self.cluster.secrets.remove(secret)),
+            ClusterAction::NoteLogin { secret, in_force, .. } => {
+                let login = self.cluster.secrets.get_mut(secret).and_then(|secret| secret.login.as_mut());
+                login.unwrap().in_force = *in_force;
+            }
+            ClusterAction::Restart { workload, annotation, key, .. } => {
+                let seen = self.cluster.workloads.get_mut(workload).and_then(Option::as_mut).unwrap();
+                seen.keys.insert(annotation.clone(), key.clone());
+            }
+            ClusterAction::ReleaseSecret { secret, unmark, .. } => {
+                if *unmark {
+                    self.cluster.secrets.remove(secret);
+                } else if let Some(seen) = self.cluster.secrets.get_mut(secret) {
+                    seen.owner_uid.clear();
+                }
+            }
             ClusterAction::DeleteManifest(_) => {}
         }
     }
 }
 
-fn context() -> Context {
-    let spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+/// The account `aws`, with what a CloudAccount among the documents says beside.
+pub(super) fn context(documents: &[Value]) -> Context {
+    let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
+    let said = documents.iter().find(|it| it["kind"] == "CloudAccount").and_then(|it| it["spec"].as_object());
+    spec.as_object_mut().unwrap().extend(said.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
     let metadata = json!({"name": "aws", "uid": "uid-aws"});
     let manifest: CloudAccount = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
     let facts = AccountFacts {
@@ -103,6 +146,7 @@ fn context() -> Context {
         id: Some(ACCOUNT.to_owned()),
         partition: "aws".to_owned(),
         trouble: None,
+        unreadable: false,
     };
     Context {
         cluster: ClusterId::new("c1"),
@@ -113,7 +157,7 @@ fn context() -> Context {
     }
 }
 
-fn manifests(documents: &[Value]) -> Manifests {
+pub(super) fn manifests(documents: &[Value]) -> Manifests {
     fn of<K: DeserializeOwned>(documents: &[Value], kind: &str) -> Vec<Arc<K>> {
         let uid = |value: &Value| {
             let mut value = value.clone();
@@ -150,8 +194,9 @@ fn the_cases_give_their_plans() {
             let first = world.plan(&manifests(&read(&case.join("before.yaml"))));
             world.carry_out(&first);
         }
-        let next = world.plan(&manifests(&read(&case.join("after.yaml"))));
-        let about = BTreeMap::from([(AccountName::new("aws"), format!("{ACCOUNT}, eu-west-1"))]);
+        let after = read(&case.join("after.yaml"));
+        let next = world.plan_in(&manifests(&after), &context(&after));
+        let about = BTreeMap::from([(AccountName::new("aws"), About::new(ACCOUNT, "eu-west-1"))]);
         let text = render(&[next], &about, 5.0);
         let file = case.join("plan.txt");
         if std::env::var_os("UPDATE_CASES").is_some() {
@@ -163,7 +208,8 @@ fn the_cases_give_their_plans() {
 
 fn random_manifests() -> impl Strategy<Value = Manifests> {
     let role = (any::<bool>(), 0..3u8, prop::option::of(Just("ReadOnlyAccess")));
-    let user = (prop::collection::btree_set(0..3usize, 0..3), any::<bool>(), any::<bool>(), any::<bool>());
+    let of = prop::collection::btree_set(0..3usize, 0..3);
+    let user = (of, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let roles = prop::collection::vec(role, 0..3);
     let users = prop::collection::vec(user, 0..4);
     (roles, users, any::<bool>()).prop_map(|(roles, users, grouped)| {
@@ -179,11 +225,14 @@ fn random_manifests() -> impl Strategy<Value = Manifests> {
             let metadata = json!({"name": format!("role-{index}"), "namespace": "tenancy"});
             documents.push(json!({"kind": "TenantRole", "metadata": metadata, "spec": spec}));
         }
-        for (index, (of, key, suspended, subject)) in users.iter().enumerate() {
+        for (index, (of, key, console, suspended, subject)) in users.iter().enumerate() {
             let names: Vec<String> = of.iter().map(|role| format!("role-{role}")).collect();
             let mut spec = json!({"tenant": TENANT, "roles": names, "suspended": suspended});
             if *key {
                 spec["accessKey"] = json!({});
+            }
+            if *console {
+                spec["console"] = json!({});
             }
             if *subject {
                 spec["kubernetes"] = json!({"kind": "User", "name": format!("user-{index}@acme.example")});
@@ -207,6 +256,7 @@ fn foreign(world: &mut World) -> User {
         attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),
         inline: BTreeMap::new(),
         keys: None,
+        login: None,
     };
     world.inventory.learn(&ObjectId::user(&user.name), crate::model::Finding::User(user.clone()));
     user

@@ -2,7 +2,8 @@
 //!
 //! Data flows through this room as: [`Statement`]s → [`Document::expand`] (our `$(…)` variables) → [`validate`] →
 //! [`split`] (the cloud's size limit) → [`Document::to_json`], and back from the cloud as [`Document::parse`] →
-//! [`Document::same_meaning`] and [`diff`] for the plan. [`evaluate`] answers what documents allow.
+//! [`Document::same_meaning`] and [`diff`] for the plan. [`evaluate`] answers what documents allow, and
+//! [`meaning()`] what a change of them gives and takes.
 //! Everything here is pure: no clock, no network, no cluster.
 
 mod canonical;
@@ -10,6 +11,7 @@ mod diff;
 pub mod evaluate;
 mod expand;
 mod json;
+mod meaning;
 mod model;
 mod operator;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod validate;
 pub use diff::diff;
 pub use expand::{ExpandError, Variable, Variables};
 pub use json::ParseError;
+pub use meaning::{Carried, Meaning, Right, meaning};
 pub use model::{
     AWS_VERSION, Conditions, Dialect, Document, Effect, Element, Place, PrincipalSet, Principals, RAM_VERSION, Scope,
     Statement,

@@ -14,12 +14,24 @@ use crate::desired::{Manifests, manifest_ref};
 use crate::model::Inventory;
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
-/// Echoes a forced reconcile and writes the verdict.
-fn finish<S: ObservedStatus, K: ResourceExt>(status: &mut S, object: &K, verdict: &Verdict, now: Timestamp) {
+/// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
+/// at, what was said of it stays.
+fn finish<S: ObservedStatus, K: ResourceExt>(
+    status: &mut S,
+    object: &K,
+    verdict: &Verdict,
+    drift: Option<String>,
+    now: Timestamp,
+) {
     let asked = [annotations::RECONCILE, annotations::FLUX_RECONCILE];
-    let asked = asked.iter().filter_map(|key| object.annotations().get(*key)).next_back();
-    status.set_last_handled_reconcile_at(asked.cloned());
-    set_verdict(status, verdict, object.meta().generation.unwrap_or_default(), now);
+    if !asked.iter().any(|key| object.annotations().contains_key(*key)) {
+        status.set_last_handled_reconcile_at(None);
+    }
+    let generation = object.meta().generation.unwrap_or_default();
+    set_verdict(status, verdict, generation, now);
+    if drift.is_some() || !matches!(verdict, Verdict::Unchanged(..)) {
+        mark_drifted(status, drift, generation, now);
+    }
 }
 
 /// The next status of the Tenant.
@@ -81,11 +93,7 @@ pub fn tenant_status(
             Some(Usage { name: name.to_owned(), used: used.into(), limit: limit?.into() })
         })
         .collect();
-    finish(&mut status, tenant, &verdict, now);
-    let orphans: Vec<String> =
-        report.left.orphans.iter().map(|it| format!("{}: {} of {}", it.account, it.object, it.owner)).collect();
-    let drift = (!orphans.is_empty()).then(|| format!("no manifest wants: {}", orphans.join("; ")));
-    mark_drifted(&mut status, drift, tenant.metadata.generation.unwrap_or_default(), now);
+    finish(&mut status, tenant, &verdict, report.drift(&subject), now);
     status
 }
 
@@ -124,9 +132,10 @@ pub fn role_status(
             if mine.is_none() && tally.is_clear() {
                 return None;
             }
-            let policy = mine.and_then(|(name, _)| inventory?.policies.get(name)).map(|policy| policy.arn.clone());
+            let policy = mine.and_then(|(name, _)| own_policy(inventory?, name, &subject));
             let ready = tally.is_clear() && (mine.is_none() || policy.is_some());
-            Some(RoleAccountStatus { name: account.to_string(), policy, ready, message: tally.words() })
+            let message = tally.words().or_else(|| report.observed(&subject, account));
+            Some(RoleAccountStatus { name: account.to_string(), policy, ready, message })
         })
         .collect();
     let has = |user: &TenantUser| {
@@ -135,7 +144,7 @@ pub fn role_status(
             || user.spec.temporary_roles.iter().any(|it| it.name == name)
     };
     status.users = Some(count(manifests.users.iter().filter(|user| has(user)).count()));
-    finish(&mut status, role, verdict, now);
+    finish(&mut status, role, verdict, report.drift(&subject), now);
     status
 }
 
@@ -167,7 +176,7 @@ pub fn user_status(report: &Report<'_>, user: &TenantUser, verdict: &Verdict, no
             secret_name: claim.key.as_ref().map(|wish| wish.secret.name.clone()),
             access_keys: keys,
             ready: seen.is_some() && tally.is_clear(),
-            message: tally.words(),
+            message: tally.words().or_else(|| report.observed(&subject, account)),
         });
     }
     let keys = accounts.iter().flat_map(|account| &account.access_keys);
@@ -175,13 +184,19 @@ pub fn user_status(report: &Report<'_>, user: &TenantUser, verdict: &Verdict, no
     status.keys = Some(count(keys.count()));
     status.accounts = accounts;
     status.role_names = (!user.spec.roles.is_empty()).then(|| user.spec.roles.join(","));
-    finish(&mut status, user, verdict, now);
+    finish(&mut status, user, verdict, report.drift(&subject), now);
     status
 }
 
 fn ours<'i>(inventory: &'i Inventory, name: &CloudName, owner: &ManifestRef) -> Option<&'i crate::model::User> {
     let user = inventory.users.get(name)?;
     user.mark().is_some_and(|mark| mark.is_of(owner)).then_some(user)
+}
+
+/// The ARN of the role's policy: of one that is the role's, for the name alone may be another's.
+fn own_policy(inventory: &Inventory, name: &CloudName, owner: &ManifestRef) -> Option<String> {
+    let policy = inventory.policies.get(name)?;
+    policy.mark(&inventory.cluster).is_some_and(|mark| mark.is_of(owner)).then(|| policy.arn.clone())
 }
 
 fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {
@@ -205,6 +220,6 @@ pub fn unsupported_status<S: ObservedStatus + Clone + Default, K: ResourceExt>(
     now: Timestamp,
 ) -> S {
     let mut status = before.cloned().unwrap_or_default();
-    finish(&mut status, object, verdict, now);
+    finish(&mut status, object, verdict, None, now);
     status
 }

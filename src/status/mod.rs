@@ -2,6 +2,7 @@
 //! that moves by itself, so that an unchanged world writes nothing.
 
 mod conditions;
+mod drift;
 mod manifests;
 mod verdict;
 

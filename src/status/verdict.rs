@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::Reason;
 use crate::model::{Class, Fault, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestRef};
-use crate::plan::{Action, Outcome, Plan, Step};
+use crate::plan::{Action, KeyInUse, Outcome, Plan, Step};
 
 /// Failed passes in a row after which Ready is no longer what it was.
 const PATIENCE: u32 = 3;
@@ -167,9 +167,12 @@ impl Report<'_> {
             }
         }
         // A key whose making failed is no step any more where it must be read first whether it is there, or is there and
-        // is not proved yet.
+        // is not proved yet; a login's next step is another one where its password is in the Secret by now.
         for (step, outcome) in self.done {
-            if let (Action::IssueKey { account: of, .. }, Outcome::Failed(fault)) = (&step.action, outcome)
+            if let (
+                Action::IssueKey { account: of, .. } | Action::IssueLogin { account: of, .. },
+                Outcome::Failed(fault),
+            ) = (&step.action, outcome)
                 && step.subject == *subject
                 && concerns(Some(of))
                 && !self.left.steps.iter().any(|left| left.action == step.action)
@@ -187,7 +190,24 @@ impl Report<'_> {
                 None => tally.pending += 1,
             }
         }
+        for lookup in self.left.lookups.iter().filter(|it| it.subject == *subject && concerns(Some(&it.account))) {
+            match self.unread.iter().find(|(account, _)| *account == lookup.account) {
+                Some((_, fault)) => tally.add(fault.class, said(Some(&lookup.account), &fault.words())),
+                None => tally.pending += 1,
+            }
+        }
         tally
+    }
+
+    /// The replaced keys of a user that are still used, in words.
+    fn keys_in_use(&self, subject: &ManifestRef) -> Option<String> {
+        let words = |it: &KeyInUse| {
+            let service = it.service.as_deref().map(|service| format!(" ({service})")).unwrap_or_default();
+            format!("{}: key {} was replaced and is still used{service}", it.account, it.id)
+        };
+        let mine: Vec<String> = self.left.in_use.iter().filter(|it| it.subject == *subject).map(words).collect();
+        let help = "it stays active until it is not; usually a workload did not take up the new key from the Secret";
+        (!mine.is_empty()).then(|| format!("{}; {help}", mine.join("; ")))
     }
 
     /// Whether something that the manifest wants must be read in the account before the plan is whole.
@@ -217,7 +237,10 @@ impl Report<'_> {
             }
             None => match self.still.get(subject) {
                 Some(reason) => Verdict::Ready(*reason, still_words(*reason).to_owned()),
-                None => Verdict::Ready(Reason::Provisioned, all_is_well.to_owned()),
+                None => match self.keys_in_use(subject) {
+                    Some(words) => Verdict::Ready(Reason::OldKeyInUse, words),
+                    None => Verdict::Ready(Reason::Provisioned, all_is_well.to_owned()),
+                },
             },
         }
     }
@@ -256,7 +279,9 @@ fn deletion(tally: &Tally) -> Verdict {
 
 fn still_words(reason: Reason) -> &'static str {
     match reason {
-        Reason::Expired => "spec.expiresAt is over: keys are inactive and everything is denied; nothing was deleted",
-        _ => "suspended: keys are inactive and everything is denied; nothing was deleted",
+        Reason::Expired => {
+            "spec.expiresAt is over: keys are inactive, the console login is off and everything is denied; nothing was deleted"
+        }
+        _ => "suspended: keys are inactive, the console login is off and everything is denied; nothing was deleted",
     }
 }

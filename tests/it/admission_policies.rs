@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -49,6 +50,16 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: mallory}]
 {apiVersion: v1, kind: Namespace, metadata: {name: tenancy, labels: {tenantry.dev/definitions: 'true'}}}
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: free}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: trainer, namespace: acme}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: trainer}}
+  template:
+    metadata: {labels: {app: trainer}, annotations: {team: vision}}
+    spec: {containers: [{name: main, image: 'registry.example/trainer:1'}]}
 ---
 {apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: acme}, spec: {deletionProtection: true, definitionNamespaces: [tenancy]}}
 ---
@@ -135,6 +146,7 @@ async fn start() -> ControlPlane {
     control_plane
 }
 
+// proves: Tenant.spec.deletionProtection
 #[tokio::test]
 async fn admission_policies_hold() {
     let control_plane = start().await;
@@ -162,9 +174,11 @@ async fn admission_policies_hold() {
         refusal(would_delete(namespaces, "free").await).is_some()
             && refusal(would_delete(roles, "view").await).is_some()
             && refusal(would_create(quotas, quota).await).is_some()
+            && refusal(would_delete(Api::<Deployment>::namespaced(operator.clone(), "acme"), "trainer").await).is_some()
     })
     .await;
     the_operator_stays_in_its_namespaces(&operator, &admin).await;
+    the_operator_restarts_workloads_and_does_no_more(&operator, &admin).await;
     labels_are_the_operators(&operator, &admin, &control_plane.impersonate("mallory", &[])).await;
     protection_ends_with_the_field(&admin).await;
 }
@@ -254,6 +268,27 @@ async fn the_operator_stays_in_its_namespaces(operator: &Client, admin: &Client)
     let namespaces: Api<Namespace> = Api::all(operator.clone());
     refused(would_delete(namespaces.clone(), "free").await, "the operator may delete only namespaces of tenants");
     accepted(would_delete(namespaces, "umbra").await);
+}
+
+async fn the_operator_restarts_workloads_and_does_no_more(operator: &Client, admin: &Client) {
+    const NO_MORE: &str = "change nothing else of them";
+    let ours: Api<Deployment> = Api::namespaced(operator.clone(), "acme");
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    let would = |template: Value| {
+        let (api, patch) = (ours.clone(), Patch::Merge(json!({"spec": {"template": template}})));
+        let dry = dry.clone();
+        async move { api.patch("trainer", &dry, &patch).await }
+    };
+    let annotated = |annotations: Value| json!({"metadata": {"annotations": annotations}});
+    accepted(would(annotated(json!({"alice-aws.tenantry.dev/access-key-id": "AKIA1"}))).await);
+    refused(would(annotated(json!({"sidecar.example/inject": "true"}))).await, NO_MORE);
+    refused(would(annotated(json!({"team": "other"}))).await, NO_MORE);
+    refused(would(annotated(json!({"team": null}))).await, NO_MORE);
+    let image = json!({"spec": {"containers": [{"name": "main", "image": "registry.example/evil:1"}]}});
+    refused(would(image.clone()).await, NO_MORE);
+    refused(would_delete(ours.clone(), "trainer").await, NO_MORE);
+    let theirs: Api<Deployment> = Api::namespaced(admin.clone(), "acme");
+    accepted(theirs.patch("trainer", &dry, &Patch::Merge(json!({"spec": {"template": image}}))).await);
 }
 
 async fn labels_are_the_operators(operator: &Client, admin: &Client, mallory: &Client) {

@@ -19,6 +19,7 @@ fn tenants(world: &World) -> Api<Tenant> {
     Api::all(world.client())
 }
 
+// proves: TenantUser.spec.tenant TenantNotFound
 #[tokio::test]
 async fn an_unknown_tenant_is_waited_for() {
     let world = shared().await;
@@ -35,6 +36,7 @@ async fn an_unknown_tenant_is_waited_for() {
     assert!(exists(world, "bi-late.alice").await);
 }
 
+// proves: TenantUser.spec.roles Invalid
 #[tokio::test]
 async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
     let world = shared().await;
@@ -59,6 +61,7 @@ async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
     ready(world, &users, "alice").await;
 }
 
+// proves: Tenant.spec.definitionNamespaces NotAllowed
 #[tokio::test]
 async fn a_namespace_that_may_not_name_the_tenant_makes_nothing() {
     let world = shared().await;
@@ -77,6 +80,7 @@ async fn a_namespace_that_may_not_name_the_tenant_makes_nothing() {
     delete(world, &users, "mallory").await;
 }
 
+// proves: TenantRole.spec.aws.managedPolicies Tenant.spec.accounts[].managedPolicies
 #[tokio::test]
 async fn a_policy_that_does_not_exist_is_named() {
     let world = shared().await;
@@ -101,6 +105,7 @@ async fn a_policy_that_does_not_exist_is_named() {
     ready(world, &users, "alice").await;
 }
 
+// proves: NotOwned
 #[tokio::test]
 async fn a_human_of_that_name_is_left_alone() {
     let world = shared().await;
@@ -123,6 +128,7 @@ async fn a_human_of_that_name_is_left_alone() {
     assert!(iam.list_groups_for_user().user_name("bi-human.alice").send().await.unwrap().groups().is_empty());
 }
 
+// proves: TenantUser.spec.accessKey NotOwned
 #[tokio::test]
 async fn a_foreign_secret_is_never_overwritten() {
     let world = shared().await;
@@ -145,6 +151,7 @@ async fn a_foreign_secret_is_never_overwritten() {
     assert_eq!(secrets.get("alice-aws").await.unwrap(), before);
 }
 
+// proves: TenantUser.spec.accessKey
 #[tokio::test]
 async fn a_lost_secret_is_made_again_with_a_new_key() {
     let world = shared().await;
@@ -197,6 +204,7 @@ async fn a_namespace_that_terminates_under_a_new_key_leaves_no_key() {
     world.gone(namespaces, &defs).await;
 }
 
+// proves: TenantRole.spec.tenant
 #[tokio::test]
 async fn a_tenant_goes_with_its_own_manifests_and_leaves_those_of_others() {
     let world = shared().await;
@@ -253,6 +261,7 @@ async fn manifests_converge_in_any_order() {
     }
 }
 
+// proves: TenantUser.spec.tenant
 #[tokio::test]
 async fn a_user_cannot_be_moved_to_another_tenant() {
     let world = shared().await;
@@ -262,4 +271,105 @@ async fn a_user_cannot_be_moved_to_another_tenant() {
     let moved = testbed::apply::apply(&world.client(), &user("bi-other", &defs, "alice", "")).await;
     let why = moved.expect_err("the tenant is immutable").to_string();
     assert!(why.contains("immutable") && why.contains("new TenantUser"), "{why}");
+}
+
+#[tokio::test]
+async fn a_forged_mark_gives_nothing_and_takes_nothing() {
+    let world = shared().await;
+    let (iam, defs) = (world.moto.iam(), definitions("bi-forge"));
+    let cluster = world.control_plane.cluster_id().await;
+    let marks = |owner: &str| {
+        let all = [("cluster", cluster.as_str()), ("tenant", "bi-forge"), ("owner", owner), ("uid", "u")];
+        Some(
+            all.map(|(key, value)| Tag::builder().key(format!("tenantry.dev/{key}")).value(value).build().unwrap())
+                .to_vec(),
+        )
+    };
+    // A stranger that carries all of our marks, elsewhere than where the operator makes users.
+    let stranger = iam.create_user().user_name("bi-forge.alice").set_tags(marks("tenantuser/bi-forge-defs/alice"));
+    stranger.send().await.unwrap();
+    let key = world.moto.another_key("bi-forge.alice").await;
+    world.apply(&(namespace(&defs) + &tenant("bi-forge", ""))).await;
+    let users = of::<TenantUser>(world, &defs);
+    world.apply(&user("bi-forge", &defs, "alice", "  accessKey: {}")).await;
+    let alice = says(world, &users, "alice", "False", "NotOwned").await;
+    assert!(message(&alice).contains("bi-forge.alice"), "{}", message(&alice));
+    annotate(&users, "alice", "tenantry.dev/reconcile", "with fresh reads").await;
+    says(world, &users, "alice", "False", "NotOwned").await;
+
+    delete(world, &users, "alice").await;
+    delete(world, &tenants(world), "bi-forge").await;
+    assert_eq!(active_keys(world, "bi-forge.alice").await, [key.access_key_id], "the stranger is as it was");
+}
+
+// proves: Tenant.spec.limits Tenant.spec.limits.{users,accessKeys} Tenant.status.limits[] LimitExceeded
+#[tokio::test]
+async fn limits_that_are_lowered_below_use_remove_nothing() {
+    let world = shared().await;
+    let (defs, users) = (definitions("bi-less"), of::<TenantUser>(world, &definitions("bi-less")));
+    world.apply(&(namespace(&defs) + &tenant("bi-less", "  limits: {users: 3, accessKeys: 2}"))).await;
+    for name in ["first", "second"] {
+        world.apply(&user("bi-less", &defs, name, "  accessKey: {}")).await;
+        ready(world, &users, name).await;
+    }
+    world.apply(&user("bi-less", &defs, "third", "  accessKey: {}")).await;
+    let third = says(world, &users, "third", "False", "LimitExceeded").await;
+    assert!(message(&third).contains("3 accessKeys") && message(&third).contains("is 2"), "{}", message(&third));
+    assert!(!exists(world, "bi-less.third").await, "refused before the first call");
+    world.apply(&tenant("bi-less", "  limits: {users: 1}")).await;
+    let second = says(world, &users, "second", "False", "LimitExceeded").await;
+    assert!(message(&second).contains("2 users") && message(&second).contains("is 1"), "{}", message(&second));
+    ready(world, &users, "first").await;
+    let owner = ready(world, &tenants(world), "bi-less").await;
+    let limits = owner.status.unwrap().limits.into_iter().map(|it| (it.name, it.used, it.limit)).collect::<Vec<_>>();
+    assert!(limits.contains(&("users".to_owned(), 3, 1)), "{limits:?}");
+    for name in ["first", "second"] {
+        let secret = of::<Secret>(world, &defs).get(&format!("{name}-aws")).await.unwrap();
+        assert_eq!(
+            active_keys(world, &format!("bi-less.{name}")).await,
+            [text(&secret, "AWS_ACCESS_KEY_ID")],
+            "{name}"
+        );
+    }
+    world.apply(&tenant("bi-less", "")).await;
+    for name in ["first", "second", "third"] {
+        ready(world, &users, name).await;
+    }
+    delete(world, &tenants(world), "bi-less").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_restored_from_a_backup_with_a_dead_key_gets_one_that_works() {
+    let world = shared().await;
+    let (defs, users) = (definitions("bi-back"), of::<TenantUser>(world, &definitions("bi-back")));
+    let secrets = of::<Secret>(world, &defs);
+    world
+        .apply(&(namespace(&defs) + &tenant("bi-back", "") + &user("bi-back", &defs, "alice", "  accessKey: {}")))
+        .await;
+    ready(world, &users, "alice").await;
+    let mut backup = secrets.get("alice-aws").await.unwrap();
+    let dead = text(&backup, "AWS_ACCESS_KEY_ID");
+    secrets.delete("alice-aws", &DeleteParams::default()).await.unwrap();
+    let lives =
+        world.until(secrets.clone(), "alice-aws", "made again", |it| text(it, "AWS_ACCESS_KEY_ID") != dead).await;
+    let lives = text(&lives, "AWS_ACCESS_KEY_ID");
+    eventually(world, "the first key is dead", || async {
+        active_keys(world, "bi-back.alice").await == [lives.clone()]
+    })
+    .await;
+    ready(world, &users, "alice").await;
+    // As a backup tool does it: over what is there.
+    (backup.metadata.resource_version, backup.metadata.uid, backup.metadata.managed_fields) = (None, None, None);
+    let forced = PatchParams::apply("backup").force();
+    secrets.patch("alice-aws", &forced, &Patch::Apply(&backup)).await.unwrap();
+    let fresh = |it: &Secret| ![dead.clone(), lives.clone()].contains(&text(it, "AWS_ACCESS_KEY_ID"));
+    let fresh = world.until(secrets, "alice-aws", "a key that works is published", fresh).await;
+    let id = text(&fresh, "AWS_ACCESS_KEY_ID");
+    let key = testbed::aws::Credentials::new(&id, &text(&fresh, "AWS_SECRET_ACCESS_KEY"));
+    world.moto.sts_as(&key).get_caller_identity().send().await.expect("it works");
+    // The other one is younger than an hour and in no Secret: nobody has it.
+    eventually(world, "it is the only one", || async { active_keys(world, "bi-back.alice").await == [id.clone()] })
+        .await;
+    ready(world, &users, "alice").await;
+    delete(world, &tenants(world), "bi-back").await;
 }

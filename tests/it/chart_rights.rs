@@ -240,6 +240,8 @@ async fn the_operator_may_do_its_work_and_no_more() {
         "impersonate users",
         "create pods anywhere",
         "create pods/exec anywhere",
+        "patch deployments.apps anywhere",
+        "get deployments.apps kube-system",
         "get configmaps anywhere",
         "create serviceaccounts/token anywhere",
         "update leases.coordination.k8s.io:other tenantry-system",
@@ -266,6 +268,9 @@ async fn the_operator_can_make_a_tenant_and_break_out_of_none() {
     for object in &work {
         apply(&operator, object).await.unwrap_or_else(|e| panic!("{e}\n{object}"));
     }
+    let restarts = ["get deployments.apps umbra", "patch statefulsets.apps umbra", "patch daemonsets.apps umbra"];
+    check(&operator, "the operator", &restarts, &["create deployments.apps umbra", "list deployments.apps umbra"])
+        .await;
     let outside = binding("RoleBinding", "tenantry:operator:umbra", "kube-system", "tenantry-secrets", ITSELF);
     refused(apply(&operator, &outside).await, "only in the namespaces of tenants");
     let everywhere = binding("ClusterRoleBinding", "tenantry:tenant:evil", "", "tenantry-secrets", ITSELF);

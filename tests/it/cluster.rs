@@ -7,11 +7,12 @@ mod writing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tenantry::cluster::{SecretContent, Wake, World, missing_crds};
+use tenantry::cluster::{Credential, SecretContent, Wake, World, missing_crds};
 use tenantry::model::{Class, Fault, KubeKind, KubeObject, ObjRef};
 use tenantry::names::{AccountName, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 use testbed::ControlPlane;
@@ -81,9 +82,13 @@ fn content(namespace: &str, tenant: &str, key: &str) -> SecretContent {
         account: AccountName::new("aws-prod"),
         owner: ManifestRef::namespaced(ManifestKind::TenantUser, namespace, "alice"),
         owner_uid: "8d1c6a52-0000-4000-8000-000000000000".to_owned(),
-        key_id: key.to_owned(),
-        key_secret: SecretString::from("half"),
-        region: "eu-west-1".to_owned(),
+        credential: Credential::Key {
+            id: key.to_owned(),
+            half: SecretString::from("half"),
+            created: Timestamp::UNIX_EPOCH,
+            region: "eu-west-1".to_owned(),
+            replaces: None,
+        },
     }
 }
 

@@ -12,7 +12,7 @@ use tenantry::api::CloudAccount;
 use tenantry::desired::{AccountFacts, Context, Manifests, compile};
 use tenantry::model::{ClusterState, Inventory, NamespaceSeen};
 use tenantry::names::{AccountName, ClusterId, TenantName};
-use tenantry::plan::{Observed, Plan, plan, render};
+use tenantry::plan::{About, Observed, Plan, plan, render};
 use testbed::layout::root;
 
 const ACCOUNT: &str = "123456789012";
@@ -46,7 +46,7 @@ fn first_plan(documents: &[Value], tenant: &str) -> Plan {
     let facts = of::<CloudAccount>(documents, "CloudAccount", None).into_iter().map(|manifest| {
         let name = AccountName::new(manifest.metadata.name.clone().unwrap());
         let id = Some(ACCOUNT.to_owned());
-        (name, AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None })
+        (name, AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None, unreadable: false })
     });
     let context = Context {
         cluster: cluster_id.clone(),
@@ -74,7 +74,7 @@ fn the_quickstart_is_carried_out_in_full() {
     for plan in &plans {
         assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
     }
-    let about = BTreeMap::from([(AccountName::new("aws-demo"), format!("{ACCOUNT}, eu-west-1"))]);
+    let about = BTreeMap::from([(AccountName::new("aws-demo"), About::new(ACCOUNT, "eu-west-1"))]);
     let text = render(&plans, &about, 5.0);
     let readme = fs::read_to_string(root().join("examples/quickstart/README.md")).unwrap();
     let in_the_cloud = text.split("cluster\n").next().unwrap();

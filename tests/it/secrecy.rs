@@ -5,21 +5,29 @@ use std::collections::BTreeSet;
 use data_encoding::BASE64;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tenantry::api::{Tenant, TenantUser};
 use testbed::world::NAMESPACE;
 use testbed::{Fault, World};
 
-use crate::support::{definitions, delete, namespace, of, own, ready, restart, role, says, tenant, text, user};
+use crate::support::{
+    annotate, definitions, delete, namespace, of, own, ready, restart, role, says, tenant, text, user,
+};
 use crate::tenant::launch;
 
 const HALF: &str = "AWS_SECRET_ACCESS_KEY";
 
-/// The secret half that a Secret holds now, as it is and as the API carries it.
+/// The secret half or the password that a Secret holds now, as it is, as the API carries it and as a form does.
 async fn note(world: &World, namespace: &str, name: &str, canaries: &mut BTreeSet<String>) {
-    let half = text(&of::<Secret>(world, namespace).get(name).await.unwrap(), HALF);
-    assert!(half.len() >= 16, "a secret half: {} characters", half.len());
-    canaries.insert(BASE64.encode(half.as_bytes()));
-    canaries.insert(half);
+    let key = if name.ends_with("-console") { "password" } else { HALF };
+    let secret = text(&of::<Secret>(world, namespace).get(name).await.unwrap(), key);
+    assert!(secret.len() >= 16, "{} characters", secret.len());
+    canaries.insert(BASE64.encode(secret.as_bytes()));
+    canaries.insert(utf8_percent_encode(&secret, NON_ALPHANUMERIC).to_string());
+    // The longest part that no encoding changes.
+    let plain = secret.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len());
+    canaries.extend(plain.filter(|part| part.len() >= 8).map(str::to_owned));
+    canaries.insert(secret);
 }
 
 #[tokio::test]
@@ -39,11 +47,12 @@ async fn secret_halves_are_in_secrets_and_nowhere_else() {
         .await;
     let users = of::<TenantUser>(&world, &defs);
     for name in ["alice", "bob"] {
-        world.apply(&user("se", &defs, name, "  roles: [reader]\n  accessKey: {}")).await;
+        world.apply(&user("se", &defs, name, "  roles: [reader]\n  accessKey: {}\n  console: {}")).await;
     }
     for name in ["alice", "bob"] {
         ready(&world, &users, name).await;
         note(&world, &defs, &format!("{name}-aws"), &mut canaries).await;
+        note(&world, &defs, &format!("{name}-aws-console"), &mut canaries).await;
     }
     // A Secret that is lost, one that somebody spoils, one that is someone else's, and another life of the process.
     let secrets = of::<Secret>(&world, &defs);
@@ -59,6 +68,11 @@ async fn secret_halves_are_in_secrets_and_nowhere_else() {
     secrets.patch("bob-aws", &Default::default(), &patch).await.unwrap();
     world.until(secrets, "bob-aws", "made anew", |it| text(it, HALF) != text(&before, HALF)).await;
     note(&world, &defs, "bob-aws", &mut canaries).await;
+    let before = of::<Secret>(&world, &defs).get("bob-aws-console").await.unwrap();
+    annotate(&users, "bob", "tenantry.dev/reset-password", "again").await;
+    let console = of::<Secret>(&world, &defs);
+    world.until(console, "bob-aws-console", "another", |it| text(it, "password") != text(&before, "password")).await;
+    note(&world, &defs, "bob-aws-console", &mut canaries).await;
     let theirs = format!(
         "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: carl-aws, namespace: {defs}}}\nstringData: {{a: b}}\n"
     );

@@ -15,7 +15,7 @@ use tenantry::api::ObservedStatus;
 use testbed::aws::Credentials;
 use testbed::wait::DEADLINE;
 use testbed::world::NAMESPACE;
-use testbed::{Launch, Operator, World};
+use testbed::{Launch, Operator, OperatorPolicy, World};
 use tokio::sync::OnceCell;
 
 use crate::tenant::{is, launch};
@@ -29,11 +29,16 @@ pub async fn shared() -> &'static World {
     SHARED.get_or_init(|| own(launch(), "")).await
 }
 
-/// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep).
+/// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep). The operator has the rights that
+/// docs/aws.md gives it where there is no boundary, and no others.
 pub async fn own(launch: Launch, more: &str) -> World {
+    let given = launch.arguments.iter().find_map(|it| it.strip_prefix("--cluster-id=").map(str::to_owned));
     let world = World::start(launch).await;
-    let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-    let operator = world.moto.user_with_key("operator", everything).await;
+    let cluster = match given {
+        Some(cluster) => cluster,
+        None => world.control_plane.cluster_id().await,
+    };
+    let operator = world.moto.operator(&OperatorPolicy::unbounded(&cluster)).await;
     world.credentials_secret(ACCOUNT, &operator).await;
     world.apply(&world.cloud_account(ACCOUNT, more)).await;
     world
@@ -194,6 +199,18 @@ pub async fn eventually<F: Future<Output = bool>>(world: &World, what: &str, mut
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// A policy's document as IAM hands it out: JSON, escaped for a URL.
+pub fn unescaped(document: &str) -> serde_json::Value {
+    let mut parts = document.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(code, 16).unwrap());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    serde_json::from_slice(&bytes).unwrap()
 }
 
 /// A text out of a Secret.

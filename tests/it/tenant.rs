@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams};
 use tenantry::api::{Tenant, TenantRole, TenantUser};
 use testbed::aws::Credentials;
-use testbed::{Launch, World};
+use testbed::{Launch, OperatorPolicy, World};
 
 /// How the operator of these tests runs: keys work at once on moto, and nobody is throttled.
 pub fn launch() -> Launch {
@@ -62,6 +62,8 @@ spec:
   kubernetes: {kind: User, name: alice@acme.example}
 ";
 
+// proves: Tenant.spec.{owners[],accounts[],namespaces[],definitionNamespaces}
+// proves: TenantUser.spec.{roles,accessKey,kubernetes} CloudAccount.spec.aws
 #[tokio::test]
 async fn manifests_become_identities_and_go_again() {
     let world = World::start(launch()).await;
@@ -72,15 +74,8 @@ async fn manifests_become_identities_and_go_again() {
     {
         assert_eq!(world.moto.s3(&root, "PUT", path, body).await.0, 200, "{path}");
     }
-    let operator = world
-        .moto
-        .user_with_key(
-            "operator",
-            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-        )
-        .await;
-    world.credentials_secret("aws", &operator).await;
-    world.moto.enforce(true).await;
+    let rights = OperatorPolicy::unbounded(&world.control_plane.cluster_id().await);
+    world.credentials_secret("aws", &world.moto.operator(&rights).await).await;
     world.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: tenancy}\n").await;
     world.apply(&world.cloud_account("aws", "")).await;
     world.apply(ACME).await;

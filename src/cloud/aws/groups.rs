@@ -36,6 +36,13 @@ pub(super) async fn delete(act: &Act<'_>, name: &CloudName) -> Result<Effect, Fa
     }
 }
 
+/// Gives a group another path. IAM asks for the right to both, the old one and the new.
+pub(super) async fn set_path(act: &Act<'_>, name: &CloudName, path: &str) -> Result<Effect, Fault> {
+    let request = act.iam.update_group().group_name(name.as_str()).new_path(path);
+    act.send("UpdateGroup", request.send()).await?;
+    Ok(Effect::Done)
+}
+
 /// IAM has no tags on groups.
 pub(super) fn set_tags(act: &Act<'_>) -> Result<Effect, Fault> {
     Err(act.fault(Class::Invalid, "TagGroup", "groups have no tags on AWS"))

@@ -24,6 +24,18 @@ pub(super) async fn read(act: &Act<'_>, user: &CloudName) -> Result<Finding, Fau
     }
 }
 
+/// When a key was last used. AWS counts requests that it accepted, to any service, and is minutes behind. A key that is
+/// gone is used by nobody.
+pub(super) async fn last_use(act: &Act<'_>, id: &str) -> Result<Finding, Fault> {
+    let request = act.iam.get_access_key_last_used().access_key_id(id);
+    let answer = match act.send("GetAccessKeyLastUsed", request.send()).await {
+        Ok(answer) => answer.access_key_last_used,
+        Err(refused) if refused.absent() => None,
+        Err(refused) => return Err(refused.into()),
+    };
+    Ok(Finding::LastUse { id: id.to_owned(), last_use: shapes::last_use(answer, Timestamp::now()) })
+}
+
 /// Makes a key, without the client's retries: an answer that is lost leaves a key that nobody can use, and a retry would
 /// leave a second.
 pub(super) async fn create(act: &Act<'_>, user: &CloudName) -> Result<Effect, Fault> {

@@ -3,10 +3,12 @@
 mod act;
 mod catalogue;
 mod connect;
+mod denied;
 mod drain;
 mod groups;
 mod keys;
 mod lists;
+mod logins;
 mod passwords;
 mod policies;
 mod read;
@@ -23,7 +25,8 @@ use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
-    CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read, Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
@@ -73,16 +76,51 @@ impl Cloud for Aws {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match what {
             Read::Keys(user) => keys::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::LastUse { user, id } => {
+                keys::last_use(&self.act_on(&ObjectId::user(user), Priority::Normal), id).await
+            }
+            Read::Login(user) => logins::read(&self.act_on(&ObjectId::user(user), Priority::Normal), user).await,
+            Read::Tags(policy) => {
+                read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
+            }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
         }
     }
 
     async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        match self.carry_out(action, inventory).await {
+            Err(fault) if fault.class == Class::AccessDenied => self.denied_or_gone(action, inventory, fault).await,
+            done => done,
+        }
+    }
+
+    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
+        let act = self.act("the account", Priority::Normal);
+        let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
+        Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
+        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
+    }
+}
+
+impl Aws {
+    async fn carry_out(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
             CloudAction::CreateGroup(group) => groups::create(&act, group, inventory).await,
             CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
             CloudAction::CreateUser(user) => users::create(&act, user, inventory).await,
             CloudAction::DeleteUser(name) => users::delete(&act, name).await,
             CloudAction::SetTags { of, set, unset } => match of.kind {
@@ -108,25 +146,45 @@ impl Cloud for Aws {
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
+            CloudAction::SetLogin { user, password, reset_required } => {
+                logins::set(&act, user, password, *reset_required).await
+            }
+            CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
         }
     }
 
-    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
-        let act = self.act("the account", Priority::Normal);
-        let summary = act.send("GetAccountSummary", self.iam.get_account_summary().send()).await?;
-        Ok(shapes::quotas(summary.summary_map.unwrap_or_default()))
-    }
-
-    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
-        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
-    }
-
-    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
-        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
-    }
-
-    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
-        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
+    /// IAM looks at rights before it looks for the object. Of one that is not there it knows no path, so rights that are
+    /// for paths do not cover it, and what somebody else removed looks like a denied action.
+    async fn denied_or_gone(
+        &self,
+        action: &CloudAction,
+        inventory: &Mutex<Inventory>,
+        denied: Fault,
+    ) -> Result<Effect, Fault> {
+        let mut objects = vec![action.object()];
+        match action {
+            CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_) | CloudAction::CreateUser(_) => {
+                return Err(denied);
+            }
+            CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {
+                objects.push(ObjectId::group(group));
+            }
+            _ => {}
+        }
+        for object in objects {
+            let act = self.act_on(&object, Priority::of(action));
+            if let Ok(Finding::Absent) = read::mark(&act, &object, inventory).await {
+                if action.takes_away() {
+                    return Ok(Effect::Done);
+                }
+                return Err(Fault {
+                    class: Class::Transient,
+                    message: format!("{object} is not there any more"),
+                    ..denied
+                });
+            }
+        }
+        Err(denied)
     }
 }
 

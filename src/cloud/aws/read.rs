@@ -42,6 +42,16 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
     Ok(Finding::Mark { mark: mark_of(&found, &cluster), default_version })
 }
 
+/// The tags of a policy: one call, unless the inventory does not know the policy's ARN.
+pub(super) async fn tags(act: &Act<'_>, name: &CloudName, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+    let found = match policy_arn(act, name, inventory).await {
+        Ok(Some(arn)) => policy_alone(act, &arn).await.map(|policy| Finding::Tags(policy.tags.unwrap_or_default())),
+        Ok(None) => Ok(Finding::Absent),
+        Err(refused) => Err(refused),
+    };
+    absent_or(found)
+}
+
 fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
     match found {
         Err(refused) if refused.absent() => Ok(Finding::Absent),
@@ -62,6 +72,7 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         attached: Default::default(),
         inline: Default::default(),
         keys: None,
+        login: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
+use super::denied;
 use crate::model::{Class, Fault};
 
 /// What messages name beside the error itself.
@@ -103,6 +104,7 @@ pub(super) fn classify(code: &str, status: u16) -> Class {
         | "InvalidParameterValue"
         | "InvalidParameterCombination"
         | "MissingParameter"
+        | "PasswordPolicyViolation"
         | "PolicyNotAttachable"
         | "UnmodifiableEntity" => Class::Invalid,
         _ if status == 429 => Class::Throttled,
@@ -137,10 +139,7 @@ fn words(class: Class, code: &str, message: &str, action: &str, voice: &Voice) -
             "AWS refuses the operator's credentials ({code}). Check the Secret or the role that the CloudAccount names: \
              docs/aws.md#credentials"
         ),
-        Class::AccessDenied => {
-            let why = message.split_once(" because ").map(|(_, why)| format!(" (AWS says: {why})")).unwrap_or_default();
-            format!("refused for the operator{operator}{why}. Add {action} to its policy: docs/aws.md#permissions")
-        }
+        Class::AccessDenied => denied::words(message, action, &operator),
         Class::Throttled => "AWS asks to be called less often; it goes on by itself".to_owned(),
         Class::QuotaExceeded => {
             format!("a quota of the account is used up ({message}). Have AWS raise it, or delete what is not needed")
@@ -227,7 +226,10 @@ mod tests {
             (Class::Throttled, &["Throttling", "ThrottlingException", "RequestLimitExceeded"][..]),
             (Class::AccessDenied, &["AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"]),
             (Class::QuotaExceeded, &["LimitExceeded"]),
-            (Class::Invalid, &["MalformedPolicyDocument", "ValidationError", "InvalidInput"]),
+            (
+                Class::Invalid,
+                &["MalformedPolicyDocument", "ValidationError", "InvalidInput", "PasswordPolicyViolation"],
+            ),
             (
                 Class::Transient,
                 &[
@@ -248,16 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_operator_action_and_reason_and_no_token() {
+    fn no_token_is_repeated() {
         let voice = Voice { operator: Some("arn:aws:iam::1:role/tenantry".to_owned()), endpoint: None };
-        let text = "User: arn:aws:sts::1:assumed-role/tenantry/1732264 is not authorized to perform: iam:CreateUser on \
-                    resource: x because no permissions boundary allows the iam:CreateUser action";
-        let said = words(Class::AccessDenied, "AccessDenied", text, "iam:CreateUser", &voice);
-        assert_eq!(
-            said,
-            "refused for the operator arn:aws:iam::1:role/tenantry (AWS says: no permissions boundary allows the \
-             iam:CreateUser action). Add iam:CreateUser to its policy: docs/aws.md#permissions"
-        );
         let text = "The Canonical String should have been x-amz-security-token:SECRET";
         let said = words(Class::AccessDenied, "SignatureDoesNotMatch", text, "iam:CreateUser", &voice);
         assert!(!said.contains("SECRET"), "{said}");

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_iam::types;
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Group, Policy, Quota, Tags, User};
+use crate::model::{AccessKey, Group, LastUse, Policy, Quota, Tags, User};
 use crate::names::CloudName;
 use crate::policy::Document;
 
-/// A user of the bulk call, which shows all but keys. None where it has no name, which AWS never answers.
+/// A user of the bulk call, which shows all but keys and login. None where it has no name, which AWS never answers.
 pub(super) fn user(detail: types::UserDetail) -> Option<User> {
     Some(User {
         name: CloudName::new(detail.user_name?),
@@ -21,6 +21,7 @@ pub(super) fn user(detail: types::UserDetail) -> Option<User> {
         attached: arns(detail.attached_managed_policies.unwrap_or_default()).into_iter().collect(),
         inline: inline(detail.user_policy_list.unwrap_or_default()),
         keys: None,
+        login: None,
     })
 }
 
@@ -105,7 +106,15 @@ pub(super) fn key(metadata: types::AccessKeyMetadata) -> Option<AccessKey> {
         id: metadata.access_key_id?,
         active: metadata.status == Some(types::StatusType::Active),
         created: metadata.create_date.map(timestamp).unwrap_or_default(),
+        last_use: None,
     })
+}
+
+/// Of a key that was never used AWS gives no date, and `N/A` for the rest.
+pub(super) fn last_use(answer: Option<types::AccessKeyLastUsed>, asked: Timestamp) -> LastUse {
+    let at = answer.as_ref().and_then(|answer| answer.last_used_date).map(timestamp);
+    let service = answer.map(|answer| answer.service_name).filter(|service| at.is_some() && service != "N/A");
+    LastUse { at, service, asked }
 }
 
 pub(super) fn timestamp(at: aws_smithy_types::DateTime) -> Timestamp {

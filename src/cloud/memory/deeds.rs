@@ -44,8 +44,28 @@ impl World {
                 self.groups.remove(name);
                 Ok(Effect::Done)
             }
+            CloudAction::MoveGroup { group, path } => {
+                let Some(group) = self.groups.get_mut(group) else { return no_such(group) };
+                group.path.clone_from(path);
+                Ok(Effect::Done)
+            }
             CloudAction::DeleteUser(name) => {
                 self.users.remove(name);
+                self.logins.remove(name);
+                Ok(Effect::Done)
+            }
+            CloudAction::SetLogin { user, password, .. } => {
+                if !self.users.contains_key(user) {
+                    return no_such(user);
+                }
+                if password.expose().len() < self.password_length {
+                    return fault(Class::Invalid, user, "PasswordPolicyViolation");
+                }
+                self.logins.insert(user.clone(), password.expose().to_owned());
+                Ok(Effect::Done)
+            }
+            CloudAction::DeleteLogin(user) => {
+                self.logins.remove(user);
                 Ok(Effect::Done)
             }
             CloudAction::DeletePolicy(name) => self.delete_policy(name),
@@ -256,7 +276,7 @@ impl World {
         let found = self.find(&object);
         let mark = mark_of(&found, &self.cluster);
         let ours = mark.as_ref().is_some_and(|mark| mark.cluster == self.cluster) || self.lies_on_our_path(&found);
-        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. });
+        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. });
         if found != Finding::Absent && !ours && !adopted {
             self.trespasses.push(format!("{object} is not ours and was touched by {action:?}"));
         }
@@ -267,7 +287,12 @@ impl World {
             Finding::User(user) => &user.path,
             Finding::Group(group) => &group.path,
             Finding::Policy(policy) => &policy.path,
-            Finding::Absent | Finding::Keys(_) | Finding::Mark { .. } => return false,
+            Finding::Absent
+            | Finding::Keys(_)
+            | Finding::LastUse { .. }
+            | Finding::Login(_)
+            | Finding::Tags(_)
+            | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()
     }

@@ -24,6 +24,7 @@ fn user(name: &str) -> User {
         attached: Default::default(),
         inline: Default::default(),
         keys: None,
+        login: None,
     }
 }
 

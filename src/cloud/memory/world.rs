@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
+use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -30,6 +30,12 @@ pub(crate) struct World {
     pub(crate) passwords: Option<PasswordRules>,
     /// Secret halves by key id.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// When keys were last used, by id.
+    pub(crate) used: BTreeMap<String, Timestamp>,
+    /// Console passwords by user.
+    pub(crate) logins: BTreeMap<CloudName, String>,
+    /// The fewest characters that a password may have.
+    pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
     pub(crate) trespasses: Vec<String>,
     /// How many keys were ever made.
@@ -50,6 +56,9 @@ impl World {
             user_limit: 5000,
             passwords: None,
             secrets: BTreeMap::new(),
+            used: BTreeMap::new(),
+            logins: BTreeMap::new(),
+            password_length: 8,
             trespasses: Vec::new(),
             keys_made: 0,
         }
@@ -73,6 +82,10 @@ impl World {
         found.unwrap_or(Finding::Absent)
     }
 
+    pub(super) fn login(&self, user: &CloudName) -> Login {
+        if self.logins.contains_key(user) { Login::On } else { Login::Off }
+    }
+
     /// As the bulk call shows it: without keys and without the tags of policies.
     pub(super) fn everything(&self) -> Vec<Finding> {
         let users = self.users.values().map(|user| Finding::User(User { keys: None, ..user.clone() }));
@@ -90,7 +103,7 @@ impl World {
         ])
     }
 
-    pub(super) fn accepts(&self, id: &str, secret: &str) -> bool {
+    pub(crate) fn accepts(&self, id: &str, secret: &str) -> bool {
         let mut keys = self.users.values().flat_map(|user| user.keys.iter().flatten());
         keys.any(|key| key.id == id && key.active) && self.secrets.get(id).is_some_and(|known| known == secret)
     }
@@ -130,6 +143,7 @@ impl World {
             attached: BTreeSet::new(),
             inline: BTreeMap::new(),
             keys: Some(Vec::new()),
+            login: None,
         };
         self.users.entry(name).or_insert(user)
     }
@@ -139,7 +153,7 @@ impl World {
         let id = format!("AKIA{:016}", self.keys_made);
         let secret = format!("secret-of-{id}");
         self.secrets.insert(id.clone(), secret.clone());
-        (AccessKey { id, active: true, created: self.now }, secret)
+        (AccessKey { id, active: true, created: self.now, last_use: None }, secret)
     }
 }
 

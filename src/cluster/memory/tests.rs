@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::super::Cluster;
 use super::super::secrets::tests::content;
 use super::*;
 

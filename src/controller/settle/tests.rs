@@ -10,12 +10,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::CloudAccount;
+use crate::api::{CloudAccount, TenantUser, annotations};
 use crate::cloud::memory::{At, Disturbance, MemoryCloud};
 use crate::cluster::memory::{MemoryCluster, Script};
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Class, Inventory};
-use crate::names::{ClusterId, TenantName};
+use crate::model::{Class, Inventory, KubeKind, ObjRef, SecretTarget};
+use crate::names::{CloudName, ClusterId, TenantName};
 use kube::ResourceExt;
 
 const ACCOUNT: &str = "123456789012";
@@ -34,14 +34,49 @@ fn object<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, n
 struct Shape {
     /// Each role: whether everyone has it, and which statement it makes.
     roles: Vec<(bool, u8)>,
-    /// Each user: which roles it has, and whether it has a key.
-    users: Vec<(BTreeSet<usize>, bool)>,
+    /// Each user.
+    users: Vec<Person>,
+}
+
+/// What a random user has.
+#[derive(Clone, Debug)]
+struct Person {
+    roles: BTreeSet<usize>,
+    /// A key, which is replaced every ten days.
+    key: bool,
+    /// A workload that reads the key.
+    restart: bool,
+    console: bool,
+    /// The value of the annotation that asks for another password.
+    reset: Option<u8>,
+    suspended: bool,
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    let roles = prop::collection::btree_set(0..3usize, 0..3);
+    let rest = (any::<bool>(), any::<bool>(), any::<bool>(), prop::option::of(0..2u8), prop::bool::weighted(0.2));
+    (roles, rest).prop_map(|(roles, (key, restart, console, reset, suspended))| Person {
+        roles,
+        key,
+        restart,
+        console,
+        reset,
+        suspended,
+    })
+}
+
+/// A user with so many roles, and a key where it is said.
+fn plain(roles: BTreeSet<usize>, key: bool) -> Person {
+    Person { roles, key, restart: false, console: false, reset: None, suspended: false }
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
     let roles = prop::collection::vec((any::<bool>(), 0..3u8), 0..3);
-    let users = prop::collection::vec((prop::collection::btree_set(0..3usize, 0..3), any::<bool>()), 0..3);
-    (roles, users).prop_map(|(roles, users)| Shape { roles, users })
+    (roles, prop::collection::vec(person(), 0..3)).prop_map(|(roles, users)| Shape { roles, users })
+}
+
+fn workload(user: usize) -> ObjRef {
+    ObjRef::namespaced(KubeKind::Deployment, "acme", format!("reader-{user}"))
 }
 
 fn manifests(shape: &Shape) -> Manifests {
@@ -51,16 +86,34 @@ fn manifests(shape: &Shape) -> Manifests {
         let spec = json!({"tenant": "acme", "default": default, "aws": {"statements": [statement]}});
         object("TenantRole", Some("acme"), &format!("role-{index}"), spec)
     });
-    let users = shape.users.iter().enumerate().map(|(index, (roles, key))| {
-        let roles: Vec<String> =
-            roles.iter().filter(|role| **role < shape.roles.len()).map(|role| format!("role-{role}")).collect();
-        let mut spec = json!({"tenant": "acme", "roles": roles});
-        if *key {
-            spec["accessKey"] = json!({});
+    let users = shape.users.iter().enumerate().map(|(index, person)| {
+        let roles = person.roles.iter().filter(|role| **role < shape.roles.len());
+        let roles: Vec<String> = roles.map(|role| format!("role-{role}")).collect();
+        let mut spec = json!({"tenant": "acme", "roles": roles, "suspended": person.suspended});
+        if person.key {
+            spec["accessKey"] = json!({"rotation": {"every": "10d", "overlap": "24h"}});
+            if person.restart {
+                spec["accessKey"]["restart"] = json!([{"kind": "Deployment", "name": workload(index).name}]);
+            }
         }
-        object("TenantUser", Some("acme"), &format!("user-{index}"), spec)
+        if person.console {
+            spec["console"] = json!({});
+        }
+        let mut user: Arc<TenantUser> = object("TenantUser", Some("acme"), &format!("user-{index}"), spec);
+        if let Some(value) = person.reset {
+            let annotation = (annotations::RESET_PASSWORD.to_owned(), value.to_string());
+            Arc::make_mut(&mut user).metadata.annotations = Some(BTreeMap::from([annotation]));
+        }
+        user
     });
     Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks: Vec::new() }
+}
+
+/// The same manifests, in a Tenant that retains what is deleted.
+fn retaining(mut manifests: Manifests) -> Manifests {
+    let spec = json!({"accounts": [{"name": "aws"}], "deletionPolicy": "Retain"});
+    manifests.tenant = Some(object("Tenant", None, "acme", spec));
+    manifests
 }
 
 /// The same manifests, all being deleted.
@@ -102,6 +155,8 @@ fn edited(before: &Manifests, after: Manifests) -> Manifests {
 
 /// A cloud, a cluster, and an operator that can die.
 struct Simulation {
+    /// More of the CloudAccount's `spec`.
+    conduct: Value,
     cloud: MemoryCloud,
     cluster: MemoryCluster,
     inventory: Arc<Mutex<Inventory>>,
@@ -109,18 +164,28 @@ struct Simulation {
 
 impl Simulation {
     fn new() -> Self {
-        let cluster = ClusterId::new("c1");
+        let id = ClusterId::new("c1");
+        let cluster = MemoryCluster::default();
+        (0..3).for_each(|user| cluster.put_workload(&workload(user)));
         Self {
-            cloud: MemoryCloud::new(cluster.clone(), ACCOUNT),
-            cluster: MemoryCluster::default(),
-            inventory: Arc::new(Mutex::new(Inventory::new(cluster, ACCOUNT, "aws"))),
+            conduct: json!({}),
+            cloud: MemoryCloud::new(id.clone(), ACCOUNT),
+            cluster,
+            inventory: Arc::new(Mutex::new(Inventory::new(id, ACCOUNT, "aws"))),
         }
     }
 
     fn context(&self) -> Context {
-        let spec = json!({"aws": {"region": "eu-west-1"}});
+        let mut spec = json!({"aws": {"region": "eu-west-1"}});
+        spec.as_object_mut().unwrap().extend(self.conduct.as_object().unwrap().clone());
         let manifest: Arc<CloudAccount> = object("CloudAccount", None, "aws", spec);
-        let facts = AccountFacts { manifest, id: Some(ACCOUNT.to_owned()), partition: "aws".to_owned(), trouble: None };
+        let facts = AccountFacts {
+            manifest,
+            id: Some(ACCOUNT.to_owned()),
+            partition: "aws".to_owned(),
+            trouble: None,
+            unreadable: false,
+        };
         Context {
             cluster: ClusterId::new("c1"),
             accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
@@ -194,17 +259,77 @@ impl Simulation {
             assert_eq!(world.policies.len(), shape.roles.len(), "policies");
             assert_eq!(world.groups.len(), 1, "groups");
         });
-        let keys: usize = shape.users.iter().filter(|(_, key)| *key).count();
-        assert_eq!(state.secrets.len(), keys, "Secrets");
-        for (at, secret) in &state.secrets {
-            let half = self.cluster.secret_half(at).unwrap();
-            let id = secret.key_id.clone().unwrap();
-            self.cloud.with(|world| assert_eq!(world.secrets.get(&id), Some(&half), "the key in {at:?} works"));
+        for (index, person) in shape.users.iter().enumerate() {
+            let name = CloudName::new(format!("acme.user-{index}"));
+            let at =
+                |suffix: &str| SecretTarget { namespace: "acme".to_owned(), name: format!("user-{index}-aws{suffix}") };
+            let key = state.secrets.get(&at("")).and_then(|secret| secret.key_id.clone());
+            let keys = self.cloud.with(|world| world.users[&name].keys.clone().unwrap());
+            let active: Vec<&String> = keys.iter().filter(|key| key.active).map(|key| &key.id).collect();
+            if person.suspended {
+                assert!(active.is_empty(), "a suspended user has no active key");
+            } else {
+                assert_eq!(key.is_some(), person.key, "the Secret of {name}");
+                assert_eq!(active, key.iter().collect::<Vec<_>>(), "no key beside that in the Secret");
+                assert_eq!(keys.len(), active.len(), "no inactive key is left");
+                if let (Some(id), Some(half)) = (&key, self.cluster.secret_half(&at(""))) {
+                    assert!(self.cloud.with(|world| world.accepts(id, &half)), "the Secret's half is the key's");
+                }
+            }
+            if let Some(id) = key.filter(|_| person.restart && !person.suspended) {
+                let told = self.cluster.annotations(&workload(index));
+                assert_eq!(told.into_values().collect::<Vec<_>>(), [id], "its reader has the key");
+            }
+            let on = self.cloud.with(|world| world.logins.get(&name).cloned());
+            assert_eq!(on.is_some(), person.console && !person.suspended, "the login of {name}");
+            if !person.console {
+                assert!(!state.secrets.contains_key(&at("-console")));
+            } else if !person.suspended {
+                let login = state.secrets[&at("-console")].login.clone().unwrap();
+                assert!(login.in_force && on == self.cluster.secret_half(&at("-console")), "the Secret's password");
+                let reset = person.reset.map(|value| crate::names::short_hash(&value.to_string()));
+                assert!(reset.is_none() || login.reset == reset, "the wish for another password");
+            }
         }
-        self.cloud.with(|world| {
-            let all = world.users.values().map(|user| user.keys.as_ref().map_or(0, Vec::len)).sum::<usize>();
-            assert_eq!(all, keys, "no key beside those in Secrets");
-        });
+    }
+
+    /// At no moment is there a key in a Secret that does not work.
+    fn assert_keys_work(&self) {
+        let named = BTreeSet::from(["acme".to_owned()]);
+        for (at, secret) in &self.cluster.state(&TenantName::new("acme"), &named).secrets {
+            if let Some(id) = &secret.key_id {
+                let half = self.cluster.secret_half(at).unwrap();
+                self.cloud.with(|world| assert!(world.accepts(id, &half), "the key in {at:?} works"));
+            }
+        }
+    }
+
+    fn advance(&self, days: i64) {
+        self.cloud
+            .with(|world| world.now = world.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap());
+    }
+
+    /// Ten days: every key is replaced, and what it replaced is gone. No published key stops working before another is.
+    async fn rotate(&mut self, shape: &Shape, manifests: &Manifests) {
+        let all_may_act = shape.users.iter().all(|person| !person.suspended);
+        for days in [10, 1, 1] {
+            self.advance(days);
+            for count in 1.. {
+                assert!(count < 12, "the rotation does not end");
+                let settled = self.pass(manifests).await;
+                if all_may_act {
+                    self.assert_keys_work();
+                }
+                if self.cloud.crashed() || self.cluster.crashed() {
+                    self.start().await;
+                } else if settled.left.steps.is_empty()
+                    && settled.left.reads.is_empty()
+                    && settled.done.iter().all(|(_, outcome)| *outcome == Outcome::Done)
+                {
+                    break;
+                }
+            }
+        }
     }
 
     fn assert_empty(&self) {
@@ -234,6 +359,12 @@ async fn story(before: &Shape, after: &Shape, trouble: Option<Trouble>) -> (u64,
     let second = edited(&first, manifests(after));
     simulation.converge(&second).await;
     simulation.assert_right(after);
+    let keys = |simulation: &Simulation| simulation.cloud.with(|world| world.secrets.len());
+    let made = keys(&simulation);
+    simulation.rotate(after, &second).await;
+    simulation.assert_right(after);
+    let rotating = after.users.iter().filter(|person| person.key && !person.suspended).count();
+    assert!(keys(&simulation) >= made + rotating, "every key was replaced");
     let idle = simulation.cloud.calls();
     let quiet = simulation.pass(&second).await;
     assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
@@ -250,7 +381,7 @@ enum Trouble {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
 
     /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work, with no orphan and
     /// no second key.
@@ -277,7 +408,9 @@ proptest! {
 
 #[test]
 fn what_people_change_by_hand_is_put_right() {
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![(BTreeSet::from([1]), true)] };
+    let alice =
+        Person { roles: BTreeSet::from([1]), key: true, restart: false, console: true, reset: None, suspended: false };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice] };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
@@ -300,3 +433,5 @@ fn what_people_change_by_hand_is_put_right() {
         });
     });
 }
+
+mod modes;

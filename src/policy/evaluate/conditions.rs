@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::arn::arn_like;
-use super::pattern::{Case, Pattern, Unresolved, Wildcards};
+use super::pattern::{Case, Pattern, Wildcards};
 use super::request::Context;
 use super::values::{Network, boolean, compare_numbers, date};
 use crate::policy::model::Dialect;
@@ -25,22 +25,13 @@ impl From<bool> for Truth {
 }
 
 /// Why a value of the policy cannot be compared with one of the request.
-enum Trouble {
-    /// A `${…}` without value: the statement does not apply.
-    Unresolved,
-    /// A value that the operator cannot read.
-    Unreadable(String),
-}
-
-impl From<Unresolved> for Trouble {
-    fn from(_: Unresolved) -> Self {
-        Self::Unresolved
-    }
-}
+struct Unreadable(String);
 
 /// Whether the condition `operator` on `key` holds. Values are ORed, for a negated operator none may match. An absent
-/// key makes a condition false, unless the operator is negated, `…IfExists` or `ForAllValues:…`; a value with a `${…}`
-/// that has no value matches nothing, and where nothing else matches even a negated condition is then false.
+/// key makes a condition false, unless the operator is negated, `…IfExists` or `ForAllValues:…`. `ForAnyValue:…` asks
+/// each value that is there, so that with none it is false whatever the operator. A value with a `${…}` that has no value
+/// equals nothing and is like nothing, which a negated operator takes for a difference. Sources: IAM user guide,
+/// "Policy variables with no value", "IfExists" and "Multivalued context keys".
 pub(super) fn holds(operator: &str, key: &str, values: &[String], context: &Context, rules: Rules) -> Truth {
     let Some(parsed) = Operator::parse(operator, rules.dialect) else {
         return Truth::Unknown(format!("{operator} is not a condition operator"));
@@ -50,10 +41,11 @@ pub(super) fn holds(operator: &str, key: &str, values: &[String], context: &Cont
         return null(values, present.is_none());
     }
     let Some(actual) = present else {
-        let satisfied = parsed.if_exists
-            || parsed.quantifier == Some(Quantifier::All)
-            || (parsed.negated && parsed.quantifier.is_none());
-        return satisfied.into();
+        return match parsed.quantifier {
+            Some(Quantifier::All) => Truth::True,
+            Some(Quantifier::Any) => Truth::False,
+            None => (parsed.if_exists || parsed.negated).into(),
+        };
     };
     let variables = rules.variables.then_some(context);
     let mut each = actual.iter().map(|actual| meets(parsed, values, actual, variables));
@@ -96,38 +88,37 @@ fn null(values: &[String], absent: bool) -> Truth {
 }
 
 fn meets(operator: Operator, values: &[String], actual: &str, variables: Option<&Context>) -> Truth {
-    let (mut unresolved, mut unreadable) = (false, None);
+    let mut unreadable = None;
     for value in values {
         match matches(operator.comparison, value, actual, variables) {
             Ok(true) => return (!operator.negated).into(),
             Ok(false) => {}
-            Err(Trouble::Unresolved) => unresolved = true,
-            Err(Trouble::Unreadable(reason)) => unreadable = Some(reason),
+            Err(Unreadable(reason)) => unreadable = Some(reason),
         }
     }
-    match unreadable {
-        Some(reason) => Truth::Unknown(reason),
-        None if unresolved => Truth::False,
-        None => operator.negated.into(),
-    }
+    unreadable.map_or(operator.negated.into(), Truth::Unknown)
 }
 
-fn matches(comparison: Comparison, policy: &str, actual: &str, variables: Option<&Context>) -> Result<bool, Trouble> {
-    let text = |wildcards, case| -> Result<bool, Trouble> {
-        Ok(Pattern::new(policy, wildcards, variables)?.matches(actual, case))
-    };
+fn matches(
+    comparison: Comparison,
+    policy: &str,
+    actual: &str,
+    variables: Option<&Context>,
+) -> Result<bool, Unreadable> {
+    let text =
+        |wildcards, case| Ok(Pattern::new(policy, wildcards, variables).is_ok_and(|it| it.matches(actual, case)));
     match comparison {
         Comparison::StringEquals => text(Wildcards::AreText, Case::Counts),
         Comparison::StringEqualsIgnoreCase => text(Wildcards::AreText, Case::Ignored),
         Comparison::StringLike => text(Wildcards::Work, Case::Counts),
-        Comparison::Arn => Ok(arn_like(policy, actual, variables)?),
+        Comparison::Arn => Ok(arn_like(policy, actual, variables).unwrap_or(false)),
         Comparison::Bool => {
             let wanted = boolean(policy).ok_or_else(|| unreadable(policy, "neither true nor false"))?;
             Ok(boolean(actual) == Some(wanted))
         }
         Comparison::Numeric(relation) => {
             let order = compare_numbers(actual, policy)
-                .ok_or_else(|| Trouble::Unreadable(format!("{actual:?} or {policy:?} is not a number")))?;
+                .ok_or_else(|| Unreadable(format!("{actual:?} or {policy:?} is not a number")))?;
             Ok(relation.holds(order))
         }
         Comparison::Date(relation) => {
@@ -145,8 +136,8 @@ fn matches(comparison: Comparison, policy: &str, actual: &str, variables: Option
     }
 }
 
-fn unreadable(text: &str, what: &str) -> Trouble {
-    Trouble::Unreadable(format!("{text:?} is {what}"))
+fn unreadable(text: &str, what: &str) -> Unreadable {
+    Unreadable(format!("{text:?} is {what}"))
 }
 
 impl Relation {

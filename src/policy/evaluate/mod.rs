@@ -22,6 +22,7 @@ use self::statement::{Outcome, outcome, rules};
 use super::model::{Document, Effect};
 
 pub(super) use self::arn::{SEGMENTS, segments};
+pub(super) use self::pattern::{Case, Pattern, Wildcards};
 pub use self::request::{Context, ContextValue, Principal, Request};
 pub use self::statement::Mismatch;
 pub(super) use self::values::{Network, boolean, date, number};

@@ -4,7 +4,7 @@ use super::request::Context;
 
 /// A pattern, its variables replaced.
 #[derive(Debug)]
-pub(super) struct Pattern(Vec<Token>);
+pub(in crate::policy) struct Pattern(Vec<Token>);
 
 #[derive(Debug)]
 enum Token {
@@ -15,25 +15,29 @@ enum Token {
 
 /// A variable without a value: whatever it stands in matches nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unresolved;
+pub(in crate::policy) struct Unresolved;
 
 /// Whether `*` and `?` are wildcards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wildcards {
+pub(in crate::policy) enum Wildcards {
     Work,
     AreText,
 }
 
 /// Whether the case of letters counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Case {
+pub(in crate::policy) enum Case {
     Counts,
     Ignored,
 }
 
 impl Pattern {
     /// Reads a pattern. Without `variables` (RAM, AWS's old version) `${…}` is plain text.
-    pub(super) fn new(text: &str, wildcards: Wildcards, variables: Option<&Context>) -> Result<Self, Unresolved> {
+    pub(in crate::policy) fn new(
+        text: &str,
+        wildcards: Wildcards,
+        variables: Option<&Context>,
+    ) -> Result<Self, Unresolved> {
         let mut tokens = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
@@ -54,7 +58,7 @@ impl Pattern {
     }
 
     /// Whether the whole text matches: `*` any characters or none, `?` exactly one.
-    pub(super) fn matches(&self, text: &str, case: Case) -> bool {
+    pub(in crate::policy) fn matches(&self, text: &str, case: Case) -> bool {
         let same = |a: char, b: char| a == b || (case == Case::Ignored && a.to_lowercase().eq(b.to_lowercase()));
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut token) = (0, 0);
@@ -83,6 +87,33 @@ impl Pattern {
             }
         }
         self.0[token..].iter().all(|token| matches!(token, Token::Any))
+    }
+
+    /// The pattern as it would be written without variables; what would mean something but is text is escaped.
+    pub(in crate::policy) fn written(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for token in &self.0 {
+            match token {
+                Token::Any => text.push('*'),
+                Token::One => text.push('?'),
+                Token::Text(special @ ('*' | '?' | '$')) => text.extend(['$', '{', *special, '}']),
+                Token::Text(character) => text.push(*character),
+            }
+        }
+        text
+    }
+
+    /// A text that it matches, with `any` for each `*` and `one` for each `?`.
+    pub(in crate::policy) fn example(&self, any: &str, one: char) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for token in &self.0 {
+            match token {
+                Token::Any => text.push_str(any),
+                Token::One => text.push(one),
+                Token::Text(character) => text.push(*character),
+            }
+        }
+        text
     }
 }
 

@@ -11,7 +11,8 @@ The modules here replace those parts of moto, each in its own room:
 - ``reading``      IAM's reads: paging, account details, account summary
 - ``notebooks``    SageMaker's states, and operations that moto lacks
 - ``conditions``   the operators of a policy's Condition
-- ``evaluation``   does a policy allow an action? Pure, without moto
+- ``evaluation``   does a policy allow an action, and do all that have a say? Pure, without moto
+- ``judge``        the same for cases on stdin: another evaluator is held against it
 - ``enforcement``  who asks, for what, in which context; the decision
 - ``sessions``     temporary credentials that end
 - ``switches``     what tests turn: faults, latency, quotas, counters, the log of calls

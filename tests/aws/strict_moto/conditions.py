@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 
 class Unresolved(Exception):
-    """A policy variable has no value in this request: the statement does not apply."""
+    """A policy variable has no value in this request: there is nothing that equals it or is like it [D]."""
 
 
 def as_list(value):
@@ -15,9 +15,9 @@ def as_list(value):
 
 def pattern(text, context, wildcards=True):
     """A policy's value as a regular expression: ``*`` and ``?`` are wildcards where they are written, what a variable
-    brings in is literal [D]."""
+    brings in is literal [D]. Without a context, as in the old version of the language, ``${...}`` is text."""
     expression, position = "", 0
-    for found in re.finditer(r"\$\{([^}]*)\}|[*?]", text):
+    for found in re.finditer(r"\$\{([^}]*)\}|[*?]" if context is not None else r"[*?]", text):
         expression += re.escape(text[position : found.start()])
         position = found.end()
         if found.group(0) == "*":
@@ -44,13 +44,35 @@ def variable(text, context):
 
 def like(text, value, context, wildcards=True, any_case=False):
     flags = re.S | (re.I if any_case else 0)
-    return re.fullmatch(pattern(text, context, wildcards), value, flags) is not None
+    try:
+        return re.fullmatch(pattern(text, context, wildcards), value, flags) is not None
+    except Unresolved:
+        return False
+
+
+def resolves(text, context):
+    """Whether all variables in the text have values."""
+    try:
+        pattern(text, context)
+    except Unresolved:
+        return False
+    return True
+
+
+def parts(arn):
+    """The six parts of an ARN; a colon in the name of a variable separates nothing."""
+    found, start = [], 0
+    for colon in re.finditer(r"\$\{[^}]*\}|:", arn):
+        if colon.group(0) == ":" and len(found) < 5:
+            found.append(arn[start : colon.start()])
+            start = colon.end()
+    return [*found, arn[start:]]
 
 
 def arn_like(text, value, context):
     """ARNs are compared part by part: a wildcard does not reach over a colon [D]."""
-    parts, values = text.split(":", 5), value.split(":", 5)
-    return len(parts) == len(values) == 6 and all(like(p, v, context) for p, v in zip(parts, values))
+    patterns, values = parts(text), value.split(":", 5)
+    return len(patterns) == len(values) == 6 and all(like(p, v, context) for p, v in zip(patterns, values))
 
 
 def moment(text):
@@ -84,7 +106,11 @@ def compares(operator, wanted, have, context):
     if operator == "bool":
         return wanted.lower() == have.lower()
     if operator in ("ipaddress", "notipaddress"):
-        return ipaddress.ip_address(have) in ipaddress.ip_network(wanted, strict=False)
+        network = ipaddress.ip_network(wanted, strict=False)
+        try:
+            return ipaddress.ip_address(have) in network
+        except ValueError:  # a service that calls on someone's behalf has its name for an address
+            return False
     if operator.startswith("numeric"):
         return COMPARE[operator.removeprefix("numeric")](float(have), float(wanted))
     if operator.startswith("date"):
@@ -92,8 +118,9 @@ def compares(operator, wanted, have, context):
     raise NotImplementedError(f"condition operator {operator}")
 
 
-def key_holds(name, key, wanted, context):
-    """One line of a Condition: ``name`` is the operator as written, with its prefix and suffix."""
+def key_holds(name, key, wanted, context, variables):
+    """One line of a Condition: ``name`` is the operator as written, with its prefix and suffix. ``variables`` is the
+    context of ``${...}``, None where the language has none."""
     operator = name.lower()
     quantifier, _, operator = operator.rpartition(":")
     if_exists = operator.endswith("ifexists")
@@ -102,12 +129,13 @@ def key_holds(name, key, wanted, context):
     have = context.get(key.lower())
     wanted = [str(value).lower() if isinstance(value, bool) else str(value) for value in as_list(wanted)]
     if operator == "null":
-        return (have is None) == (wanted[0].lower() == "true")
+        return any((have is None) == (one.lower() == "true") for one in wanted)
     if have is None:
-        return if_exists or quantifier == "forallvalues" or (negative and not quantifier)
+        # ForAnyValue asks each value that is there, and IfExists with it: there is none [D].
+        return quantifier == "forallvalues" or (not quantifier and (if_exists or negative))
 
     def holds(value):
-        return any(compares(operator, one, value, context) for one in wanted) != negative
+        return any(compares(operator, one, value, variables) for one in wanted) != negative
 
     values = [str(value) for value in as_list(have)]
     if quantifier == "forallvalues":
@@ -117,10 +145,10 @@ def key_holds(name, key, wanted, context):
     return holds(values[0])
 
 
-def hold(condition, context):
+def hold(condition, context, variables):
     """Whether every line of a Condition element holds."""
     return all(
-        key_holds(operator, key, wanted, context)
+        key_holds(operator, key, wanted, context, variables)
         for operator, lines in (condition or {}).items()
         for key, wanted in lines.items()
     )

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import threading
 import time
 import urllib.parse
+from collections import defaultdict
 from datetime import datetime, timezone
 
 from moto.core.authorization import ActionAuthenticatorMixin
@@ -16,7 +18,7 @@ from moto.sagemaker.models import sagemaker_backends
 from moto.sts.models import sts_backends
 from xmltodict import unparse
 
-from .evaluation import ALLOW, DENY, decide
+from .evaluation import ALLOW, Principal, decide, granting, verdict
 from .patching import wrap
 
 ROOT_KEY_ID = os.environ.get("EXT_ROOT_KEY", "").partition(":")[0]
@@ -25,6 +27,8 @@ UNSIGNED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
 WIRE = threading.local()
 # What a condition on time sees, in seconds ahead of the machine's clock.
 CLOCK = {"ahead": 0}
+# By access key: the statements and actions that were needed, no other statement allowing the call.
+GRANTS = defaultdict(set)
 
 # IAM operations on the caller itself when no UserName is sent [M].
 ON_CALLER = (
@@ -36,6 +40,8 @@ ON_CALLER = (
     "GetLoginProfile",
     "ChangePassword",
 )
+RENAMES = ("iam:UpdateUser", "iam:UpdateGroup")
+CREATES = ("CreateUser", "CreateGroup", "CreateRole", "CreatePolicy")
 # Tags in a create call need the right to tag as well [D].
 TAGGING = {"iam:CreateUser": "iam:TagUser", "iam:CreateRole": "iam:TagRole", "iam:CreatePolicy": "iam:TagPolicy"}
 PASSES_ROLE = ("sagemaker:CreateNotebookInstance", "sagemaker:CreateModel", "sagemaker:UpdateNotebookInstance")
@@ -135,7 +141,7 @@ def iam_target(request, caller):
     user_name, group_name, role_name, policy_arn = (
         parameter(request, name) for name in ("UserName", "GroupName", "RoleName", "PolicyArn")
     )
-    path, context, target = parameter(request, "Path") or "/", {}, None
+    context, target = {}, None
     if group_name:
         kind, name, target = "group", group_name, backend.groups.get(group_name)
     elif role_name:
@@ -151,14 +157,21 @@ def iam_target(request, caller):
         kind, name, target = "user", "", key_owner(backend, parameter(request, "AccessKeyId"))
     elif action in ON_CALLER:
         kind, name, target = "user", "", caller
+    elif action in ("CreateVirtualMFADevice", "DeleteVirtualMFADevice"):
+        path, name = parameter(request, "Path") or "/", parameter(request, "VirtualMFADeviceName")
+        kind, name = "mfa", parameter(request, "SerialNumber") or f"arn:aws:iam::{account}:mfa{path}{name}"
     else:
         kind, name = "", ""
+    if action in CREATES:
+        # The right is asked for by the path that is sent, whatever has that name already.
+        target, name = None, f"arn:aws:iam::{account}:{kind}{parameter(request, 'Path') or '/'}{name}"
     if target is not None:
         arn = target.arn
     elif name.startswith("arn:"):
         arn = name
     else:
-        arn = f"arn:aws:iam::{account}:{kind}{path}{name}" if kind else "*"
+        # Rights are looked at before what is there, and of what is not there no path is known [I].
+        arn = f"{kind} {name}" if kind else "*"
     boundary = parameter(request, "PermissionsBoundary") or getattr(target, "permissions_boundary_arn", None)
     if boundary:
         context["iam:PermissionsBoundary"] = boundary
@@ -230,8 +243,7 @@ class Caller:
     def __init__(self, request):
         key, account, backend = request._access_key, request.account_id, request.backend
         self.session_policy = None
-        self.is_user = isinstance(key, access_control.IAMUserAccessKey)
-        if self.is_user:
+        if isinstance(key, access_control.IAMUserAccessKey):
             self.entity = backend.users[key._owner_user_name]
             if self.entity.get_access_key_by_id(key._access_key_id).status != "Active":
                 request._raise_invalid_access_key("InvalidId")
@@ -240,7 +252,7 @@ class Caller:
                 "aws:userid": self.entity.id,
                 "aws:PrincipalType": "User",
             }
-            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn]
+            self.principal = Principal(account, self.entity.arn)
         else:
             self.entity = backend.get_role(key._owner_role_name)
             sessions = sts_backends[account]["aws"].assumed_roles
@@ -250,7 +262,7 @@ class Caller:
                 "aws:userid": f"{self.entity.id}:{key._session_name}",
                 "aws:PrincipalType": "AssumedRole",
             }
-            self.names = [account, f"arn:aws:iam::{account}:root", self.entity.arn, key.arn]
+            self.principal = Principal(account, self.entity.arn, key.arn)
         self.context["aws:PrincipalArn"] = self.entity.arn
         self.context["aws:PrincipalAccount"] = account
         for name, value in tag_map(self.entity.tags).items():
@@ -273,33 +285,17 @@ def ambient(request):
 
 def reason_to_refuse(request, caller, action, arn, context):
     """None when the action is allowed, else why not, in AWS's words [D]."""
-    backend = request.backend
-    layers = [("identity-based policy", decide(caller.policies, action, arn, context))]
-    boundary = caller.entity.permissions_boundary_arn
-    if boundary:
-        policy = backend.managed_policies.get(boundary)
-        documents = [document_of(policy)] if policy else []
-        layers.append(("permissions boundary", decide(documents, action, arn, context)))
+    boundary, session, resource_policy = None, None, None
+    if caller.entity.permissions_boundary_arn:
+        policy = request.backend.managed_policies.get(caller.entity.permissions_boundary_arn)
+        boundary = document_of(policy) if policy else {"Statement": []}
     if caller.session_policy:
-        document = json.loads(caller.session_policy)
-        layers.append(("session policy", decide([document], action, arn, context)))
-    granted = None
+        session = json.loads(caller.session_policy)
     if action.startswith("s3:"):
         bucket = s3_models.s3_backends[request.account_id]["aws"].buckets.get(arn.split(":::")[-1].split("/")[0])
         if bucket is not None and bucket.policy:
-            granted = decide([json.loads(bucket.policy)], action, arn, context, caller.names)
-    if granted == DENY:
-        return "with an explicit deny in a resource-based policy"
-    for name, decision in layers:
-        if decision == DENY:
-            return f"with an explicit deny in {'an' if name[0] == 'i' else 'a'} {name}"
-    # What a bucket's policy grants a user needs neither the user's own policy nor its boundary [D].
-    if granted == ALLOW and caller.is_user:
-        return None
-    for name, decision in layers:
-        if decision != ALLOW:
-            return f"because no {name} allows the {action} action"
-    return None
+            resource_policy = json.loads(bucket.policy)
+    return verdict(caller.policies, boundary, session, resource_policy, caller.principal, action, arn, context)
 
 
 def trusts(request, caller, role_arn, context):
@@ -311,7 +307,7 @@ def trusts(request, caller, role_arn, context):
     if external_id:
         context = {**context, "sts:externalid": external_id}
     trust = json.loads(role.assume_role_policy_document)
-    return decide([trust], "sts:AssumeRole", role_arn, context, caller.names) == ALLOW
+    return decide([trust], "sts:AssumeRole", role_arn, context, caller.principal) == ALLOW
 
 
 def check_action_permitted(self, resource):
@@ -335,10 +331,18 @@ def check_action_permitted(self, resource):
         role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
         if role:
             wanted.append(("iam:PassRole", role, {**context, "iam:passedtoservice": "sagemaker.amazonaws.com"}))
+    if self._action in RENAMES:
+        # The right to the new name and path as well [D].
+        kind, old_path, old_name = re.match(r"arn:[^/]*:(\w+)(/.*/|/)([^/]+)$", arn).groups()
+        name = parameter(self, f"New{kind.title()}Name") or old_name
+        wanted.append((self._action, f"{arn.split(f':{kind}/')[0]}:{kind}{parameter(self, 'NewPath') or old_path}{name}", context))
     for action, on, within in wanted:
         why = reason_to_refuse(self, caller, action, on, within)
         if why:
             refuse(self, action, on, why)
+        grants = granting(caller.policies, action, on, within)
+        if len(grants) == 1:
+            GRANTS[self._access_key._access_key_id].add((grants[0], action))
     if self._action == "sts:AssumeRole" and not trusts(self, caller, resource, context):
         refuse(self, self._action, resource, "because no resource-based policy allows the sts:AssumeRole action")
 

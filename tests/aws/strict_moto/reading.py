@@ -102,6 +102,10 @@ def access_keys(response):
     return response.backend.list_access_keys(name)
 
 
+def service_credentials(response):
+    return list(response.backend.get_user(response._get_param("UserName")).service_credentials.values())
+
+
 def users_of_group(response):
     return by_name(response.backend.get_group(response._get_param("GroupName")).users)
 
@@ -116,7 +120,7 @@ paged("list_policy_tags", "Tags", lambda r: r.backend.get_policy(r._get_param("P
 paged("list_role_tags", "Tags", lambda r: r.backend.get_role(r._get_param("RoleName")).tags)
 paged("list_policy_versions", "Versions", lambda r: r.backend.list_policy_versions(r._get_param("PolicyArn")))
 paged("list_groups_for_user", "Groups", lambda r: by_name(r.backend.get_groups_for_user(r._get_param("UserName"))))
-paged("list_service_specific_credentials", "ServiceSpecificCredentials", lambda r: [])
+paged("list_service_specific_credentials", "ServiceSpecificCredentials", service_credentials)
 for _kind in ("user", "group", "role"):
     paged(f"list_attached_{_kind}_policies", "AttachedPolicies", attached(_kind))
     paged(f"list_{_kind}_policies", "PolicyNames", inline(_kind))

@@ -7,10 +7,12 @@ POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
+POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
+GET  /ext/grants       by access key: the statements and actions that alone allowed a call
 GET  /ext/requests     the calls in order: service, action, parameters without secrets and documents, key, agent, status
 """
 
@@ -22,10 +24,12 @@ import time
 import urllib.parse
 from collections import Counter, deque
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import BaseResponse
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading, sessions
+from . import enforcement, quotas, reading, sessions, users
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -112,6 +116,7 @@ def reset_calls():
 
 def reset():
     reset_calls()
+    enforcement.GRANTS.clear()
     FAULTS.clear()
     quotas.OVERRIDES.clear()
     sessions.LENGTH["seconds"] = None
@@ -133,12 +138,16 @@ def switch(path, body):
             reading.PAGE["most"] = value["items"]
         elif path == "/ext/clock":
             enforcement.CLOCK["ahead"] = value["ahead"]
+        elif path == "/ext/sign-in":
+            return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
         elif path == "/ext/session":
             sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":
             reset_calls()
         elif path == "/ext/reset":
             reset()
+        elif path == "/ext/grants":
+            return {key: sorted(grants) for key, grants in enforcement.GRANTS.items()}
         elif path == "/ext/requests":
             return list(REQUESTS)
         elif path == "/ext/faults":

@@ -97,6 +97,7 @@ def _(old, self, user_name):
         (user.mfa_devices, "must delete MFA device first"),
         (user.signing_certificates, "must delete signing certificates first"),
         (user.ssh_public_keys, "must delete SSH public keys first"),
+        (user.service_credentials, "must delete service specific credentials first"),
     ]
     for present, what in held:
         if present:
@@ -172,6 +173,48 @@ def _(_old, self, user_name, password, password_reset_required):
     if password_reset_required is not None:
         user.password_reset_required = password_reset_required
     return user
+
+
+def signs_in(backend, user_name, password):
+    """Whether the console would let the user in; moto has no console."""
+    user = backend.users.get(user_name)
+    return user is not None and user.password is not None and user.password == password
+
+
+# ---------------------------------------------------------------------------------------------- credentials of services
+
+
+@property
+def service_credentials(self):
+    return self.__dict__.setdefault("_service_credentials", {})
+
+
+User.service_credentials = service_credentials
+
+
+@add(IamResponse)
+def create_service_specific_credential(self):
+    user = self.backend.get_user(self._get_param("UserName"))
+    made = {
+        "CreateDate": utcnow(),
+        "ServiceName": self._get_param("ServiceName"),
+        "ServiceUserName": f"{user.name}-at-{self.backend.account_id}",
+        "ServicePassword": models.random_resource_id(40),
+        "ServiceSpecificCredentialId": "ACCA" + models.random_resource_id(16).upper(),
+        "UserName": user.name,
+        "Status": "Active",
+    }
+    user.service_credentials[made["ServiceSpecificCredentialId"]] = made
+    return ActionResult({"ServiceSpecificCredential": made})
+
+
+@add(IamResponse)
+def delete_service_specific_credential(self):
+    user = self.backend.get_user(self._get_param("UserName"))
+    name = self._get_param("ServiceSpecificCredentialId")
+    if user.service_credentials.pop(name, None) is None:
+        raise NoSuchEntity(f"The service specific credential with id {name} cannot be found.")
+    return EmptyResult()
 
 
 # ---------------------------------------------------------------------------------------------- groups

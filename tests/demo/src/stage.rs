@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use testbed::aws::Credentials;
 use testbed::layout::{RunDirectory, root, tool};
 use testbed::world::NAMESPACE;
-use testbed::{ControlPlane, Launch, Moto, Operator, wait};
+use testbed::{ControlPlane, Launch, Moto, Operator, OperatorPolicy, wait};
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -20,12 +20,6 @@ use crate::show;
 
 /// The bucket that the quickstart's roles speak of.
 pub const BUCKET: &str = "/ai-model-data";
-
-/// What the operator may do in the account: read, and write under its own path. docs/aws.md has the full form.
-const OPERATOR_POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
-  {"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"},
-  {"Effect": "Allow", "Action": "iam:*", "Resource": ["arn:aws:iam::123456789012:user/tenants/*",
-    "arn:aws:iam::123456789012:group/tenants/*", "arn:aws:iam::123456789012:policy/tenants/*"]}]}"#;
 
 /// A cluster with the chart installed and a cloud with the operator's user in it.
 pub struct Stage {
@@ -58,8 +52,9 @@ impl Stage {
         Self { operator: None, control_plane, moto, binary, directory: RunDirectory::new("demo") }
     }
 
-    /// Puts into the cloud what is there before the operator comes: the teams' data and the operator's own user. From
-    /// then on every call is checked against its caller's policies. Returns the operator's key.
+    /// Puts into the cloud what is there before the operator comes: the teams' data and the operator's own user with
+    /// the rights that docs/aws.md gives it. From then on every call is checked against its caller's policies. Returns
+    /// the operator's key.
     pub async fn furnish(&self) -> Credentials {
         let root = Credentials::root();
         for path in ["", "/acme/report.txt", "/beta/report.txt"] {
@@ -67,9 +62,7 @@ impl Stage {
             let (status, body) = self.moto.s3(&root, "PUT", &format!("{BUCKET}{path}"), &text).await;
             assert_eq!(status, 200, "{BUCKET}{path} cannot be made: {body}");
         }
-        let key = self.moto.user_with_key("operator", OPERATOR_POLICY).await;
-        self.moto.enforce(true).await;
-        key
+        self.moto.operator(&OperatorPolicy::unbounded(&self.control_plane.cluster_id().await)).await
     }
 
     /// The directory with the manifests of `examples/quickstart`, the emulator's address put in, and drift looked for

@@ -24,7 +24,6 @@ async fn keys_work_until_they_are_made_inactive_and_are_never_made_twice() {
     let alice = user("alice", None);
     account.done(CloudAction::CreateUser(alice.clone())).await;
     let key = key_of(&account, &alice).await;
-    account.moto.enforce(true).await;
     assert!(account.aws.answers(&key).await.unwrap());
     let wrong = NewKey { id: key.id.clone(), secret: SecretString::from("wrong"), created: key.created };
     assert!(!account.aws.answers(&wrong).await.unwrap());
@@ -36,7 +35,6 @@ async fn keys_work_until_they_are_made_inactive_and_are_never_made_twice() {
     assert!(keys.len() == 1 && keys[0].id == id && !keys[0].active);
     account.done(CloudAction::DeleteKey { user: user.clone(), id: id.clone() }).await;
     account.done(CloudAction::DeleteKey { user: user.clone(), id }).await;
-    account.moto.enforce(false).await;
 
     account.moto.reset_calls().await;
     account.moto.faults(&[testbed::Fault::lost_answer("CreateAccessKey", 1)]).await;

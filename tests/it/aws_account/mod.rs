@@ -18,8 +18,8 @@ use tenantry::names::{
     CloudName, ClusterId, DESCRIPTION_PREFIX, ManifestKind, ManifestRef, TAG_CLUSTER, TAG_OWNER, TAG_TENANT,
 };
 use tenantry::policy::Document;
-use testbed::Moto;
 use testbed::moto::ACCOUNT_ID;
+use testbed::{Moto, OperatorPolicy};
 
 const PATH: &str = "/tenants/c1/acme/";
 
@@ -60,9 +60,9 @@ impl Account {
             None => Arc::new(Moto::start().await),
         };
         moto.reset().await;
-        let (id, secret) = root();
-        let aws =
-            Aws::connect(settings(moto.url(), &id, &secret), &budgets(), Arc::new(Calls::default())).await.unwrap();
+        let operator = moto.operator(&OperatorPolicy::unbounded("c1")).await;
+        let settings = settings(moto.url(), &operator.access_key_id, &operator.secret_access_key);
+        let aws = Aws::connect(settings, &budgets(), Arc::new(Calls::default())).await.unwrap();
         let inventory = Mutex::new(Inventory::new(ClusterId::new("c1"), ACCOUNT_ID, "aws"));
         Self { moto, aws, inventory }
     }
@@ -116,6 +116,7 @@ fn user(name: &str, boundary: Option<&str>) -> User {
         attached: BTreeSet::new(),
         inline: BTreeMap::new(),
         keys: Some(Vec::new()),
+        login: None,
     }
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 use tenantry::api::TenantUser;
-use tenantry::cluster::{Cluster, Wake, World, cluster_id, read_once};
+use tenantry::cluster::{Cluster, Overlay, Wake, World, cluster_id, read_once};
 use tenantry::model::{Class, ClusterAction};
 use tenantry::names::{ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 
@@ -103,7 +103,7 @@ spec: {}
     wakes(&world, "rights").await;
     assert!(world.snapshot(&acme).cluster.secrets_known.is_empty(), "what may not be read is not known");
     assert!(world.snapshot(&acme).ready, "and holds nothing else up");
-    let once = read_once(robot.clone()).await.unwrap();
+    let once = read_once(robot.clone(), &mut Overlay::default()).await.unwrap();
     assert!(once[&acme].tenant.is_some() && once[&acme].cluster.secrets_known.is_empty());
     let right = "
 apiVersion: rbac.authorization.k8s.io/v1
@@ -120,7 +120,7 @@ subjects: [{kind: ServiceAccount, name: robot, namespace: rights}]
     testbed::apply::apply(&admin, right).await.unwrap();
     eventually("the Secrets are known", || world.snapshot(&acme).cluster.secrets_known.contains("rights")).await;
     assert!(wakes(&world, "rights").await >= 1, "the tenant can go on");
-    assert!(read_once(robot).await.unwrap()[&acme].cluster.secrets_known.contains("rights"));
+    assert!(read_once(robot, &mut Overlay::default()).await.unwrap()[&acme].cluster.secrets_known.contains("rights"));
     world.watch_secrets(&BTreeSet::new());
     assert!(world.snapshot(&acme).cluster.secrets_known.is_empty());
 }

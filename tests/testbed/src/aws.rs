@@ -11,11 +11,14 @@ use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::identity::Identity;
 use http::Request;
 
-use crate::Moto;
 use crate::http as plain;
+use crate::moto::ACCOUNT_ID;
+use crate::{Moto, OperatorPolicy};
 
 /// The region of every client here.
 pub const REGION: &str = "eu-west-1";
+/// Where the operator's own user and policy are: not below what it may change.
+const OPERATOR_PATH: &str = "/platform/";
 
 /// An access key.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,7 +85,37 @@ impl Moto {
         aws_sdk_sts::Client::new(&self.sdk_config(credentials))
     }
 
-    /// Makes an IAM user with one inline policy and gives its access key: the operator's own identity.
+    /// Makes the operator's identity as docs/aws.md says, with these rights and no others, and gives its key. From now on
+    /// every call is checked against the policies of who makes it.
+    ///
+    /// # Panics
+    /// When IAM refuses.
+    pub async fn operator(&self, policy: &OperatorPolicy) -> Credentials {
+        let iam = self.iam();
+        let made = iam.create_policy().path(OPERATOR_PATH).policy_name("tenantry").policy_document(policy.text());
+        let arn = made.send().await.expect("CreatePolicy").policy.and_then(|it| it.arn).expect("an ARN");
+        iam.create_user().path(OPERATOR_PATH).user_name("operator").send().await.expect("CreateUser");
+        iam.attach_user_policy().user_name("operator").policy_arn(arn).send().await.expect("AttachUserPolicy");
+        self.enforce(true).await;
+        self.another_key("operator").await
+    }
+
+    /// Gives the operator of [`Moto::operator`] other rights.
+    ///
+    /// # Panics
+    /// When IAM refuses.
+    pub async fn operator_may(&self, policy: &OperatorPolicy) {
+        let (iam, arn) = (self.iam(), format!("arn:aws:iam::{ACCOUNT_ID}:policy{OPERATOR_PATH}tenantry"));
+        let versions = iam.list_policy_versions().policy_arn(&arn).send().await.expect("ListPolicyVersions");
+        for old in versions.versions.into_iter().flatten().filter(|it| !it.is_default_version) {
+            let delete = iam.delete_policy_version().policy_arn(&arn).set_version_id(old.version_id);
+            delete.send().await.expect("DeletePolicyVersion");
+        }
+        let put = iam.create_policy_version().policy_arn(&arn).policy_document(policy.text()).set_as_default(true);
+        put.send().await.expect("CreatePolicyVersion");
+    }
+
+    /// Makes an IAM user with one inline policy and gives its access key.
     ///
     /// # Panics
     /// When IAM refuses.

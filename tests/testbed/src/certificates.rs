@@ -8,6 +8,17 @@ use rcgen::{
 
 use crate::layout::RunDirectory;
 
+/// A certificate as people upload it to their IAM user, in PEM form.
+///
+/// # Panics
+/// When it cannot be generated.
+#[must_use]
+pub fn somebodys() -> String {
+    let key = KeyPair::generate().expect("a key");
+    let parameters = CertificateParams::new(Vec::new()).expect("parameters");
+    parameters.self_signed(&key).expect("a certificate").pem()
+}
+
 /// Files in PEM form.
 #[derive(Debug)]
 pub(crate) struct Certificates {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -165,6 +165,16 @@ impl ControlPlane {
         // Discovery is cached by address, and ports come again with other contents.
         kubectl.env("KUBECACHEDIR", self.directory.path().join("kubectl-cache"));
         kubectl.output().unwrap_or_else(|e| panic!("kubectl cannot be started: {e}"))
+    }
+
+    /// The id by which the operator tells this cluster from others, unless it is given one.
+    ///
+    /// # Panics
+    /// When the API server refuses.
+    pub async fn cluster_id(&self) -> String {
+        let namespaces: Api<Namespace> = Api::all(self.client());
+        let system = namespaces.get("kube-system").await.expect("kube-system is there");
+        system.metadata.uid.unwrap_or_default().chars().take(8).collect()
     }
 
     /// Applies the CRDs of `crds/` and waits until the API server serves them.

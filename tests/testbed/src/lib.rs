@@ -15,18 +15,20 @@
 pub mod apply;
 pub mod audit;
 pub mod aws;
-mod certificates;
+pub mod certificates;
 pub mod child;
 pub mod control_plane;
 pub mod http;
 pub mod layout;
 pub mod moto;
 pub mod operator;
+pub mod rights;
 pub mod wait;
 pub mod world;
 
 pub use control_plane::ControlPlane;
 pub use moto::{Fault, Moto};
 pub use operator::{Launch, Operator};
+pub use rights::OperatorPolicy;
 pub use wait::{gone, until};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! AWS as moto plays it, with the strictness of `tests/aws/`: its process, its switches and what it saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::Duration;
 
@@ -165,6 +165,15 @@ impl Moto {
         self.post("/ext/clock", &format!("{{\"ahead\": {}}}", by.as_secs())).await;
     }
 
+    /// Whether the console would let this user in with this password; IAM itself never shows a password.
+    ///
+    /// # Panics
+    /// When moto does not answer.
+    pub async fn signs_in(&self, user: &str, password: &str) -> bool {
+        let body = serde_json::json!({"user": user, "password": password});
+        self.post("/ext/sign-in", &body.to_string()).await.trim() == "true"
+    }
+
     /// Sessions of roles that begin from now on end after this.
     pub async fn sessions_of(&self, length: Duration) {
         self.post("/ext/session", &format!("{{\"seconds\": {}}}", length.as_secs())).await;
@@ -184,6 +193,16 @@ impl Moto {
     /// When moto does not answer.
     pub async fn requests(&self) -> Vec<Call> {
         serde_json::from_str(&self.get("/ext/requests").await).expect("calls as JSON")
+    }
+
+    /// What a key was allowed, ever: statement and action, where no other statement of its policies allowed it.
+    ///
+    /// # Panics
+    /// When moto does not answer.
+    pub async fn granted(&self, access_key_id: &str) -> BTreeSet<(String, String)> {
+        let all: BTreeMap<String, BTreeSet<(String, String)>> =
+            serde_json::from_str(&self.get("/ext/grants").await).expect("grants as JSON");
+        all.into_iter().filter(|(key, _)| key == access_key_id).flat_map(|(_, grants)| grants).collect()
     }
 
     /// Starts counting anew.

@@ -74,7 +74,6 @@ const HOLD: &[(&str, &str, &[&str])] = &[
     ("ForAllValues:StringEquals", "k:absent", &["x"]),
     ("ForAllValues:StringEquals", "k:none", &["x"]),
     ("ForAllValues:StringNotEquals", "k:absent", &["x"]),
-    ("ForAnyValue:StringLikeIfExists", "k:absent", &["x"]),
     // Several values.
     ("ForAllValues:StringEquals", "k:list", &["a", "b", "c"]),
     ("ForAllValues:StringNotEquals", "k:list", &["c", "d"]),
@@ -82,6 +81,11 @@ const HOLD: &[(&str, &str, &[&str])] = &[
     ("ForAnyValue:StringNotEquals", "k:list", &["a"]),
     ("ForAnyValue:StringEqualsIgnoreCase", "k:list", &["B"]),
     ("ForAllValues:StringLike", "k:text", &["A*"]),
+    // What matches nothing is different from everything.
+    ("StringNotEquals", "k:text", &["${k:absent}"]),
+    ("StringNotLike", "k:text", &["${k:list}*"]),
+    ("ForAllValues:StringNotEquals", "k:list", &["${k:absent}"]),
+    ("StringEquals", "k:text", &["${k:absent}", "Acme"]),
 ];
 
 /// Operator, key, values; the condition does not hold.
@@ -117,17 +121,16 @@ const FAIL: &[(&str, &str, &[&str])] = &[
     ("IpAddress", "k:absent", &["0.0.0.0/0"]),
     ("ForAnyValue:StringEquals", "k:absent", &["x"]),
     ("ForAnyValue:StringNotEquals", "k:absent", &["x"]),
+    ("ForAnyValue:StringLikeIfExists", "k:absent", &["x"]),
     // Several values.
     ("ForAllValues:StringEquals", "k:list", &["a"]),
     ("ForAllValues:StringNotEquals", "k:list", &["b"]),
     ("ForAnyValue:StringEquals", "k:list", &["c"]),
     ("ForAnyValue:StringNotEquals", "k:list", &["a", "b"]),
-    // A variable without value matches nothing and is not met by a negation either.
+    // A variable without value matches nothing.
     ("StringEquals", "k:text", &["${k:absent}"]),
-    ("StringNotEquals", "k:text", &["${k:absent}"]),
-    ("StringNotLike", "k:text", &["${k:list}*"]),
     ("StringEquals", "k:empty", &["${k:absent}"]),
-    ("ForAllValues:StringNotEquals", "k:list", &["${k:absent}"]),
+    ("StringNotEquals", "k:text", &["${k:absent}", "Acme"]),
 ];
 
 #[test]

@@ -1,11 +1,14 @@
 //! What many tenants cost: cloud calls, Kubernetes writes, seconds, memory and processor time of the real operator on a
 //! real API server and strict moto. Prints Markdown; `docs/performance.md` says how to read it.
 //!
-//! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer; with `-- --full`
-//! also 300 tenants whose users have keys, and a few at the rate that is the default. `TENANTRY_BIN` names another binary
-//! to measure, `TENANTS` another number.
+//! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer, how soon a
+//! suspension is felt and what a rotation costs; with `-- --full` also 300 tenants whose users have keys while every cloud call takes 50 ms, and a
+//! few at the rate that is the default. `TENANTRY_BIN` names another binary to measure, `TENANTS` another number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod rotation;
+mod suspension;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,6 +51,8 @@ struct Size {
     keys: bool,
     /// Whether the API budget is opened.
     open: bool,
+    /// How much longer every cloud call takes, in milliseconds.
+    latency: u32,
 }
 
 struct Bench {
@@ -72,11 +77,17 @@ impl Bench {
         world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {DEFINITIONS}}}\n")).await;
         // Drift is looked for when the bench asks for it, so that every call has one cause.
         world.apply(&world.cloud_account("aws", "  driftCheckInterval: 1h")).await;
+        world.moto.latency(size.latency).await;
         Self { world, size, phases: Vec::new(), clean: 0.0 }
     }
 
     fn client(&self) -> Client {
         self.world.client()
+    }
+
+    /// How often an operation was called since the counters were set to zero.
+    async fn calls(&self, operation: &str) -> u64 {
+        self.world.moto.calls().await.get(operation).copied().unwrap_or_default()
     }
 
     async fn mark(&self) -> Mark {
@@ -220,6 +231,21 @@ impl Bench {
         self.end("one membership removed by hand, put back", mark).await;
     }
 
+    async fn edit(&mut self) {
+        let mark = self.mark().await;
+        let roles: Api<TenantRole> = Api::namespaced(self.client(), DEFINITIONS);
+        let edit = json!({"spec": {"aws": {"statements": [{
+            "effect": "Allow", "actions": ["s3:GetObject", "s3:PutObject"], "resources": ["arn:aws:s3:::ai-model-data/$(tenant)/*"],
+        }]}}});
+        let edited = roles.patch("t0-reader", &PatchParams::default(), &Patch::Merge(&edit)).await.unwrap();
+        self.eventually("the role says so", async || {
+            let role = roles.get("t0-reader").await.unwrap();
+            role.status.is_some_and(|it| ready(&it, edited.metadata.generation))
+        })
+        .await;
+        self.end("one role edited", mark).await;
+    }
+
     async fn fresh(&mut self) {
         let mark = self.mark().await;
         let tenants: Api<Tenant> = Api::all(self.client());
@@ -264,7 +290,8 @@ impl Bench {
     fn print(&self) {
         let keys = if self.size.keys { "with keys" } else { "without keys" };
         let rate = if self.size.open { "API budget opened" } else { "default API budget, 5 writes a second" };
-        println!("\n### {} tenants × (1 role for all, {USERS} users {keys}), {rate}\n", self.size.tenants);
+        let latency = if self.size.latency > 0 { format!(", {} ms a call", self.size.latency) } else { String::new() };
+        println!("\n### {} tenants × (1 role for all, {USERS} users {keys}), {rate}{latency}\n", self.size.tenants);
         println!("| phase | cloud calls | a tenant | seconds | Kubernetes writes | RSS MB (peak) | CPU s |");
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         for phase in &self.phases {
@@ -327,6 +354,7 @@ async fn measure(size: Size) {
     bench.no_op().await;
     bench.restart().await;
     bench.drift().await;
+    bench.edit().await;
     bench.fresh().await;
     bench.delete().await;
     bench.print();
@@ -336,10 +364,12 @@ fn main() {
     let full = std::env::args().any(|argument| argument == "--full");
     let tenants = std::env::var("TENANTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
-        measure(Size { tenants, keys: false, open: true }).await;
+        measure(Size { tenants, keys: false, open: true, latency: 0 }).await;
+        suspension::measure(tenants).await;
+        rotation::measure().await;
         if full {
-            measure(Size { tenants: 3 * tenants, keys: true, open: true }).await;
-            measure(Size { tenants: tenants.div_ceil(5), keys: false, open: false }).await;
+            measure(Size { tenants: 3 * tenants, keys: true, open: true, latency: 50 }).await;
+            measure(Size { tenants: tenants.div_ceil(5), keys: false, open: false, latency: 0 }).await;
         }
     });
 }

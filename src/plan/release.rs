@@ -1,0 +1,95 @@
+//! `deletionPolicy: Retain`, and other ways in which what was made is let go: our marks come off, and it stays.
+
+use std::collections::BTreeSet;
+
+use super::account::Account;
+use super::{Action, Draft, Observed, Rank};
+use crate::model::{CloudAction, ClusterAction, Life, ObjectId, ObjectKind, Read, SecretSeen, SecretTarget, Tags};
+use crate::names::{AccountName, MARK_PREFIX, ManifestKind, ManifestRef, released_path};
+
+impl Account<'_, '_, '_> {
+    /// What becomes of an object whose manifest is being deleted.
+    pub(super) fn let_go(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        if self.draft.wanted.retain {
+            self.release(object, subject);
+        } else {
+            self.remove(object, subject);
+        }
+    }
+
+    /// Takes our marks off. Keys, memberships and attachments stay, and so do the tags `tenant` and `user`, by which its
+    /// policies may grant. A group's mark is its path, so it moves.
+    fn release(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        let tags = match object.kind {
+            ObjectKind::Group => {
+                let path = released_path(&self.inventory.cluster, &self.draft.wanted.tenant);
+                let action = CloudAction::MoveGroup { group: object.name.clone(), path };
+                self.step(subject, Rank::Change, action, Vec::new());
+                return;
+            }
+            ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
+            ObjectKind::Policy => {
+                let Some(policy) = self.inventory.policies.get(&object.name) else { return };
+                if policy.tags.is_none() {
+                    self.draft.read(self.name, Read::Tags(object.name.clone()));
+                }
+                policy.tags.clone()
+            }
+        };
+        let Some(tags) = tags else { return };
+        let unset: BTreeSet<String> = tags.into_keys().filter(|key| key.starts_with(MARK_PREFIX)).collect();
+        let detail = unset.iter().map(|key| format!("- {key}")).collect();
+        let action = CloudAction::SetTags { of: object.clone(), set: Tags::new(), unset };
+        self.step(subject, Rank::Change, action, detail);
+    }
+}
+
+impl Draft<'_> {
+    /// What becomes of a Secret that no manifest wants any more. With `Retain` it is released for good; in an account
+    /// that is only observed it merely stays when its owner goes; else it is deleted. `after` are the steps before it.
+    pub(super) fn end_of_secret(
+        &mut self,
+        after: &[usize],
+        account: &AccountName,
+        subject: &ManifestRef,
+        secret: &SecretTarget,
+        seen: &SecretSeen,
+    ) {
+        let wanted = self.wanted;
+        let goes = wanted.life == Life::Deleting || wanted.manifests.get(subject).is_some_and(|life| life.deleting);
+        let (secret, uid) = (secret.clone(), seen.uid.clone());
+        let (rank, action) = if goes && wanted.observes(account) {
+            if seen.owner_uid.is_empty() {
+                return;
+            }
+            (Rank::Change, ClusterAction::ReleaseSecret { secret, uid, unmark: false })
+        } else if goes && wanted.retain && !wanted.abandons(account) {
+            (Rank::Change, ClusterAction::ReleaseSecret { secret, uid, unmark: true })
+        } else {
+            (Rank::Revoke, ClusterAction::DeleteSecret { secret, uid })
+        };
+        self.step_after(after, subject, rank, Action::Cluster(action), Vec::new());
+    }
+
+    /// Whose condition tells of a Secret: its user's, or the Tenant's where the user is gone.
+    pub(super) fn subject_of_secret(&self, secret: &SecretTarget, seen: &SecretSeen) -> ManifestRef {
+        let user = ManifestRef::namespaced(ManifestKind::TenantUser, &secret.namespace, &seen.owner_name);
+        if self.wanted.manifests.contains_key(&user) { user } else { self.wanted.tenant_ref() }
+    }
+}
+
+/// Secrets of accounts in which nothing can be planned: those that the Tenant gives up, and at the end of their owner those
+/// that have no CloudAccount any more, whose Secrets would be left for ever, or that are only observed and not readable.
+pub(super) fn secrets_of_lost_accounts(draft: &mut Draft<'_>, observed: &Observed<'_>) {
+    let wanted = draft.wanted;
+    for (secret, seen) in &observed.cluster.secrets {
+        let account = AccountName::new(&seen.account);
+        let subject = draft.subject_of_secret(secret, seen);
+        let goes = wanted.life == Life::Deleting || wanted.manifests.get(&subject).is_some_and(|life| life.deleting);
+        let unreachable = !wanted.conduct.contains_key(&account)
+            || (wanted.observes(&account) && !observed.accounts.contains_key(&account));
+        if wanted.abandons(&account) || (goes && unreachable) {
+            draft.end_of_secret(&[], &account, &subject, secret, seen);
+        }
+    }
+}
