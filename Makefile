@@ -71,6 +71,10 @@ crds: ## Generate crds/ and the chart's copies from the types
 	cargo run --locked --quiet -- crds --dir crds
 	@rm -rf charts/tenantry/files/crds && cp -r crds charts/tenantry/files/crds
 
+.PHONY: reference
+reference: ## Generate docs/reference.md from the types and the tests
+	UPDATE_DOCS=1 cargo test --locked --quiet --test it reference::
+
 .PHONY: crds-check
 crds-check:
 	@mkdir -p target && rm -rf target/crds && mkdir target/crds

@@ -5,7 +5,6 @@
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::json;
 
 /// A DNS label: what namespaces and our kinds are called.
 const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -79,7 +78,7 @@ pub(super) fn cluster_role(_: &mut SchemaGenerator) -> Schema {
 /// ClusterRoles' names, each once. Not a set to the API server, which merges sets by their fields' owners: nobody owns a
 /// default, so a shorter list that is applied would be merged into it, and what was to be taken out stayed.
 pub(super) fn cluster_role_list<const MAX: u32>(generator: &mut SchemaGenerator) -> Schema {
-    let once = json!([{
+    let once = serde_json::json!([{
         "rule": "self.all(x, self.exists_one(y, x == y))",
         "message": "duplicate entries: a ClusterRole is named twice",
     }]);

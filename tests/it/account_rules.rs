@@ -19,6 +19,9 @@ async fn minimum_length(world: &World) -> Option<i32> {
     answer.password_policy?.minimum_password_length
 }
 
+// proves: CloudAccount.spec.passwordPolicy
+// proves: CloudAccount.spec.passwordPolicy.{minimumLength,requireLowercase,requireUppercase,requireNumbers,requireSymbols}
+// proves: CloudAccount.spec.passwordPolicy.{maxAgeDays,reusePrevention,hardExpiry,allowUsersToChange}
 #[tokio::test]
 async fn rules_for_passwords_are_kept_and_two_accounts_that_are_one_must_agree() {
     let world = &own(launch(), PASSWORDS).await;
@@ -75,6 +78,7 @@ async fn rules_for_passwords_are_kept_and_two_accounts_that_are_one_must_agree()
     assert_eq!(minimum_length(world).await, Some(7));
 }
 
+// proves: CloudAccount.spec.aws.permissionsBoundary CloudAccount.spec.deniedActions
 #[tokio::test]
 async fn a_managed_boundary_and_denied_actions_hold_whatever_roles_say() {
     let everything = "    statements: [{effect: Allow, actions: ['*'], resources: ['*']}]\n";

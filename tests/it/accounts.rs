@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use tenantry::api::{CloudAccount, Tenant, TenantUser};
-use testbed::World;
 use testbed::aws::{Credentials, REGION};
 use testbed::world::NAMESPACE;
+use testbed::{Fault, World};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -44,6 +44,8 @@ fn tenant_in(name: &str, account: &str) -> String {
     namespace(&definitions(name)) + &tenant(name, &format!("  accounts: [{{name: {account}}}]"))
 }
 
+// proves: CloudAccount.spec.accountId CloudAccount.spec.aws.{credentialsSecret,endpointUrl}
+// proves: CloudAccount.status.conditions[] Waiting AccessDenied
 #[tokio::test]
 async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
     let world = &own(launch(), "").await;
@@ -121,6 +123,7 @@ async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
     assert_eq!(account(world).await, before);
 }
 
+// proves: CloudAccount.spec.aws.endpointUrl CloudError Throttled
 #[tokio::test]
 async fn what_is_ready_stays_ready_while_the_endpoint_is_down() {
     let world = &own(launch(), "").await;
@@ -151,5 +154,11 @@ async fn what_is_ready_stays_ready_while_the_endpoint_is_down() {
     world.apply(&cloud_account("far", world.moto.url(), "aws", "  driftCheckInterval: 1s")).await;
     ready(world, &users, "bob").await;
     ready(world, &accounts, "far").await;
+    // It answers, and asks to be called less often.
+    world.moto.faults(&[Fault::new("CreateUser", 400, "Throttling", 7).only("UserName", "ep\\.carl")]).await;
+    world.apply(&user("ep", &defs, "carl", "")).await;
+    says(world, &users, "carl", "False", "Throttled").await;
+    world.moto.faults(&[]).await;
+    ready(world, &users, "carl").await;
     delete(world, &tenants, "ep").await;
 }

@@ -119,6 +119,9 @@ async fn walk(client: &Client, cases: Cases, wrong: &mut Vec<String>) {
     }
 }
 
+// proves: CloudAccount.spec.aws Tenant.spec.displayName TenantUser.spec.displayName {Tenant,TenantUser}.spec.contact
+// proves: {Tenant,TenantUser}.spec.contact.email TenantUser.spec.accessKey.rotation.overlap
+// proves: TenantRole.spec.aws.statements[].effect Tenant.spec.owners[].namespace TenantUser.spec.kubernetes.namespace
 #[tokio::test]
 async fn manifests_are_accepted_and_refused_as_the_contract_says() {
     let control_plane = ControlPlane::start().await;

@@ -146,6 +146,7 @@ async fn start() -> ControlPlane {
     control_plane
 }
 
+// proves: Tenant.spec.deletionProtection
 #[tokio::test]
 async fn admission_policies_hold() {
     let control_plane = start().await;

@@ -19,6 +19,7 @@ fn tenants(world: &World) -> Api<Tenant> {
     Api::all(world.client())
 }
 
+// proves: TenantUser.spec.tenant TenantNotFound
 #[tokio::test]
 async fn an_unknown_tenant_is_waited_for() {
     let world = shared().await;
@@ -35,6 +36,7 @@ async fn an_unknown_tenant_is_waited_for() {
     assert!(exists(world, "bi-late.alice").await);
 }
 
+// proves: TenantUser.spec.roles Invalid
 #[tokio::test]
 async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
     let world = shared().await;
@@ -59,6 +61,7 @@ async fn an_unknown_role_is_named_and_the_rest_is_provisioned() {
     ready(world, &users, "alice").await;
 }
 
+// proves: Tenant.spec.definitionNamespaces NotAllowed
 #[tokio::test]
 async fn a_namespace_that_may_not_name_the_tenant_makes_nothing() {
     let world = shared().await;
@@ -77,6 +80,7 @@ async fn a_namespace_that_may_not_name_the_tenant_makes_nothing() {
     delete(world, &users, "mallory").await;
 }
 
+// proves: TenantRole.spec.aws.managedPolicies Tenant.spec.accounts[].managedPolicies
 #[tokio::test]
 async fn a_policy_that_does_not_exist_is_named() {
     let world = shared().await;
@@ -101,6 +105,7 @@ async fn a_policy_that_does_not_exist_is_named() {
     ready(world, &users, "alice").await;
 }
 
+// proves: NotOwned
 #[tokio::test]
 async fn a_human_of_that_name_is_left_alone() {
     let world = shared().await;
@@ -123,6 +128,7 @@ async fn a_human_of_that_name_is_left_alone() {
     assert!(iam.list_groups_for_user().user_name("bi-human.alice").send().await.unwrap().groups().is_empty());
 }
 
+// proves: TenantUser.spec.accessKey NotOwned
 #[tokio::test]
 async fn a_foreign_secret_is_never_overwritten() {
     let world = shared().await;
@@ -145,6 +151,7 @@ async fn a_foreign_secret_is_never_overwritten() {
     assert_eq!(secrets.get("alice-aws").await.unwrap(), before);
 }
 
+// proves: TenantUser.spec.accessKey
 #[tokio::test]
 async fn a_lost_secret_is_made_again_with_a_new_key() {
     let world = shared().await;
@@ -197,6 +204,7 @@ async fn a_namespace_that_terminates_under_a_new_key_leaves_no_key() {
     world.gone(namespaces, &defs).await;
 }
 
+// proves: TenantRole.spec.tenant
 #[tokio::test]
 async fn a_tenant_goes_with_its_own_manifests_and_leaves_those_of_others() {
     let world = shared().await;
@@ -253,6 +261,7 @@ async fn manifests_converge_in_any_order() {
     }
 }
 
+// proves: TenantUser.spec.tenant
 #[tokio::test]
 async fn a_user_cannot_be_moved_to_another_tenant() {
     let world = shared().await;
@@ -293,6 +302,7 @@ async fn a_forged_mark_gives_nothing_and_takes_nothing() {
     assert_eq!(active_keys(world, "bi-forge.alice").await, [key.access_key_id], "the stranger is as it was");
 }
 
+// proves: Tenant.spec.limits Tenant.spec.limits.{users,accessKeys} Tenant.status.limits[] LimitExceeded
 #[tokio::test]
 async fn limits_that_are_lowered_below_use_remove_nothing() {
     let world = shared().await;

@@ -78,6 +78,10 @@ async fn apply(world: &World, yaml: &str) -> Vec<DynamicObject> {
     testbed::apply::apply(&world.client(), yaml).await.unwrap()
 }
 
+// proves: {CloudAccount,Tenant,TenantRole,TenantUser}.status.conditions[]
+// proves: {CloudAccount,Tenant,TenantRole,TenantUser}.status.observedGeneration
+// proves: {CloudAccount,Tenant,TenantUser}.status.lastHandledReconcileAt tenantry.dev/reconcile
+// proves: reconcile.fluxcd.io/requestedAt Provisioned Suspended Paused Deleting
 #[tokio::test]
 async fn every_status_has_one_form_in_a_whole_life() {
     let world = &own(launch(), "  driftCheckInterval: 2s").await;

@@ -26,6 +26,7 @@ async fn has_login(world: &World, user: &str) -> bool {
     world.moto.iam().get_login_profile().user_name(user).send().await.is_ok()
 }
 
+// proves: TenantUser.spec.console TenantUser.spec.console.passwordResetRequired
 #[tokio::test]
 async fn the_first_password_is_in_its_secret_and_works() {
     let world = shared().await;
@@ -91,6 +92,7 @@ async fn the_first_password_is_in_its_secret_and_works() {
     assert!(secrets.get_opt("robot-aws-console").await.unwrap().is_none());
 }
 
+// proves: tenantry.dev/reset-password
 #[tokio::test]
 async fn another_password_is_made_once_for_each_wish_and_a_kill_forgets_none() {
     let launch = launch();

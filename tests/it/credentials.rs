@@ -59,6 +59,7 @@ fn tenant_in(name: &str, account: &str) -> String {
     namespace(&definitions(name)) + &tenant(name, &format!("  accounts: [{{name: {account}}}]"))
 }
 
+// proves: CloudAccount.spec.aws.assumeRoles[] CloudAccount.spec.aws.assumeRoles[].{roleArn,externalId} AccessDenied
 #[tokio::test]
 async fn a_chain_of_roles_is_assumed_anew_before_it_ends() {
     let world = &own(launch(), "").await;

@@ -51,6 +51,7 @@ async fn delete_user(world: &World, user: &str) -> bool {
     iam.delete_user().user_name(user).send().await.is_ok()
 }
 
+// proves: CloudAccount.spec.driftCheckInterval TenantUser.spec.tags
 #[tokio::test]
 async fn what_people_change_in_the_account_is_put_right() {
     let launch = launch();
@@ -193,6 +194,7 @@ const IN_THE_CLUSTER: &str = "  owners: [{kind: User, name: olga@dc.example}]
     - name: dc-second
       quota: {pods: '5'}";
 
+// proves: Tenant.spec.namespaces[] Tenant.spec.namespaces[].{quota,podSecurity,network}
 #[tokio::test]
 async fn what_people_change_in_the_cluster_is_put_back_and_what_is_not_wanted_goes() {
     let world = shared().await;

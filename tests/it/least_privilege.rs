@@ -2,6 +2,7 @@
 //! with the line to add. All other tests run with the same policy, in the form for accounts without a boundary.
 
 use aws_sdk_iam::types::AssignmentStatusType;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
 use testbed::aws::REGION;
@@ -9,7 +10,7 @@ use testbed::rights::BOUNDARY;
 use testbed::{OperatorPolicy, World, certificates, layout};
 
 use crate::support::{
-    annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, user,
+    annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, text, user,
 };
 use crate::tenant::launch;
 
@@ -120,6 +121,38 @@ impl Story {
         self.tenant("  accounts: [{name: aws, grouping: None}]").await;
         ready(world, &self.users, "alice").await;
         self.tenant("").await;
+        // A key that is replaced, and a login with two passwords.
+        self.alice("  roles: [reader]\n  accessKey:\n    rotation: {every: 4s, overlap: 1s}\n  console: {}").await;
+        ready(world, &self.users, "alice").await;
+        annotate(&self.users, "alice", "tenantry.dev/reset-password", "again").await;
+        let asked = ["GetAccessKeyLastUsed", "UpdateLoginProfile"];
+        eventually(world, "all of that", || async {
+            let calls = world.moto.calls().await;
+            asked.iter().all(|call| calls.contains_key(*call))
+        })
+        .await;
+        self.alice("  roles: [reader]").await;
+        ready(world, &self.users, "alice").await;
+    }
+
+    /// Keys are rotated, a login comes, gets another password, and goes.
+    async fn credentials_come_and_go(&self) {
+        let (world, secrets) = (&self.world, of::<Secret>(&self.world, &self.defs));
+        let id = |it: &Secret| text(it, "AWS_ACCESS_KEY_ID");
+        let more = "  roles: [reader]\n  accessKey: {rotation: {every: 8s, overlap: 2s}}\n  console: {}";
+        self.alice(more).await;
+        ready(world, &self.users, "alice").await;
+        let first = secrets.get("alice-aws").await.unwrap();
+        let password = text(&secrets.get("alice-aws-console").await.unwrap(), "password");
+        annotate(&self.users, "alice", "tenantry.dev/reset-password", "now").await;
+        let another = |it: &Secret| text(it, "password") != password;
+        world.until(secrets.clone(), "alice-aws-console", "another password", another).await;
+        world.until(secrets, "alice-aws", "another key", |it| id(it) != id(&first)).await;
+        eventually(world, "the first key is gone", || async {
+            let keys = world.moto.iam().list_access_keys().user_name("lp.alice").send().await.unwrap();
+            !keys.access_key_metadata().iter().any(|key| key.access_key_id == Some(id(&first)))
+        })
+        .await;
         self.alice("  roles: [reader]").await;
         ready(world, &self.users, "alice").await;
     }
@@ -191,11 +224,13 @@ impl Story {
     }
 }
 
+// proves: CloudAccount.spec.aws.permissionsBoundary AccessDenied
 #[tokio::test]
 async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     let story = Story::begin().await;
     story.names_are_taken().await;
     story.a_life().await;
+    story.credentials_come_and_go().await;
     story.by_hand().await;
     story.the_end().await;
     story.retained().await;

@@ -43,6 +43,7 @@ async fn marks(world: &World, user: &str) -> Vec<String> {
     keys.filter(|key| key.starts_with("tenantry.dev/")).collect()
 }
 
+// proves: Tenant.spec.deletionPolicy
 #[tokio::test]
 async fn a_tenant_that_retains_leaves_what_it_made_whole_and_unmarked() {
     let launch = launch().argument("--fresh-write=0");
@@ -134,6 +135,7 @@ async fn a_tenant_that_retains_leaves_what_it_made_whole_and_unmarked() {
     assert!(!exists(&world, "re.alice").await && exists(&world, "re.bob").await);
 }
 
+// proves: Tenant.spec.accounts[]
 #[tokio::test]
 async fn an_account_that_a_tenant_leaves_is_cleaned() {
     let world = &own(launch(), "").await;
@@ -157,6 +159,7 @@ async fn an_account_that_a_tenant_leaves_is_cleaned() {
     delete(world, &tenants(world), "le").await;
 }
 
+// proves: tenantry.dev/abandon DeletionBlocked
 #[tokio::test]
 async fn a_closed_account_is_given_up_when_its_tenant_says_so() {
     let world = &own(launch(), "  driftCheckInterval: 1s").await;

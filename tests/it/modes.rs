@@ -64,6 +64,7 @@ async fn assert_works(world: &World, secret: &Secret) {
     world.moto.sts_as(&key).get_caller_identity().send().await.expect("the key works");
 }
 
+// proves: CloudAccount.spec.management Drifted
 #[tokio::test]
 async fn an_account_that_is_only_observed_is_not_written_and_everything_is_told() {
     let world = &own(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1s").await;
@@ -127,6 +128,7 @@ async fn an_account_that_is_only_observed_is_not_written_and_everything_is_told(
     assert!(written.is_empty(), "{written:?}");
 }
 
+// proves: CloudAccount.spec.extras Drifted
 #[tokio::test]
 async fn what_people_attach_by_hand_is_only_told_with_extras_report() {
     let more = "  driftCheckInterval: 1s\n  extras: Report";
@@ -192,6 +194,7 @@ async fn what_people_attach_by_hand_is_only_told_with_extras_report() {
     delete(world, &tenants(world), "ex").await;
 }
 
+// proves: tenantry.dev/paused Paused
 #[tokio::test]
 async fn a_pause_holds_everything_but_deletion_suspension_and_expiry() {
     let world = shared().await;
@@ -242,6 +245,7 @@ async fn a_pause_holds_everything_but_deletion_suspension_and_expiry() {
     assert!(!exists(world, "pa.bob").await, "a pause does not stop a Tenant's end");
 }
 
+// proves: tenantry.dev/adopt
 #[tokio::test]
 async fn a_user_and_a_policy_without_a_mark_are_taken_over_and_anothers_never() {
     // The documented policy ends at our paths, and these are elsewhere.
@@ -250,14 +254,17 @@ async fn a_user_and_a_policy_without_a_mark_are_taken_over_and_anothers_never() 
     world.apply(&world.cloud_account("aws", "")).await;
     let iam = world.moto.iam();
     let defs = definitions("ad");
+    // Where the operator's rights reach: a user can be moved there, a policy is made there.
+    let path = format!("/tenants/{}/ad/", world.control_plane.cluster_id().await);
     for name in ["ad.alice", "ad.bob"] {
         iam.create_user().user_name(name).tags(tag("team", "people")).send().await.unwrap();
+        iam.update_user().user_name(name).new_path(&path).send().await.unwrap();
         iam.attach_user_policy().user_name(name).policy_arn(POWER).send().await.unwrap();
     }
     let marks = [("cluster", "elsewhere"), ("tenant", "ad"), ("owner", "tenantuser/ad-defs/bob")];
     let marks = marks.map(|(key, value)| tag(&format!("tenantry.dev/{key}"), value));
     iam.tag_user().user_name("ad.bob").set_tags(Some(marks.to_vec())).send().await.unwrap();
-    let made = iam.create_policy().policy_name("ad.reader").policy_document(ANYTHING).send().await.unwrap();
+    let made = iam.create_policy().path(&path).policy_name("ad.reader").policy_document(ANYTHING).send().await.unwrap();
     let arn = made.policy.unwrap().arn.unwrap();
     world.apply(&namespace(&defs)).await;
     world.apply(&tenant("ad", "")).await;
@@ -297,6 +304,7 @@ async fn a_user_and_a_policy_without_a_mark_are_taken_over_and_anothers_never() 
     assert!(iam.get_policy().policy_arn(&arn).send().await.is_err(), "what was taken over goes like the rest");
 }
 
+// proves: reconcile.fluxcd.io/requestedAt
 #[tokio::test]
 async fn flux_asks_for_fresh_reads_too() {
     let world = &own(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1h").await;

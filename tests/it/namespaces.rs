@@ -35,6 +35,7 @@ async fn the_cluster_s_own_namespaces_are_refused() {
     assert!(namespaces.get("tenantry-system").await.unwrap().metadata.deletion_timestamp.is_none());
 }
 
+// proves: tenantry.dev/adopt Tenant.spec.namespaces[].name
 #[tokio::test]
 async fn a_namespace_that_was_there_is_adopted_when_it_says_so_and_given_back() {
     let world = shared().await;
@@ -87,6 +88,9 @@ const TWO: &str = "  namespaces:
   - {name: nm-open, network: Open, podSecurity: restricted, quota: {pods: '3'}}
 ";
 
+// proves: Tenant.spec.namespaces[] Tenant.spec.namespaces[].{name,quota,network,podSecurity,labels}
+// proves: Tenant.spec.namespaces[].containerDefaults Tenant.spec.namespaces[].containerDefaults.{requests,limits}
+// proves: Tenant.spec.owners[] Tenant.spec.owners[].{kind,name,namespace}
 #[tokio::test]
 async fn each_of_several_namespaces_is_as_it_says_and_follows() {
     let world = shared().await;
@@ -180,6 +184,8 @@ async fn bound(world: &World, namespace: &str, role: &str, cluster_role: &str) -
     binding.subjects.unwrap_or_default().into_iter().map(|it| format!("{}/{}", it.kind, it.name)).collect()
 }
 
+// proves: TenantRole.spec.kubernetes TenantRole.spec.kubernetes.clusterRole Tenant.spec.allowedClusterRoles
+// proves: TenantUser.spec.kubernetes TenantUser.spec.kubernetes.{kind,name,namespace} NotAllowed
 #[tokio::test]
 async fn a_role_binds_what_its_tenant_allows_to_who_has_it() {
     let world = shared().await;

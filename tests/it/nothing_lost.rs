@@ -40,6 +40,7 @@ async fn a_namespace_that_somebody_deletes_is_made_again() {
     delete(world, &tenants(world), "nl-ns").await;
 }
 
+// proves: TenantUser.spec.accessKey Tenant.spec.accounts[]
 #[tokio::test]
 async fn a_key_and_an_account_that_are_taken_out_are_cleaned() {
     let world = shared().await;
@@ -76,6 +77,7 @@ async fn a_key_and_an_account_that_are_taken_out_are_cleaned() {
     delete(world, &tenants(world), "nl-out").await;
 }
 
+// proves: TenantUser.spec.userName
 #[tokio::test]
 async fn of_two_users_with_one_cloud_name_the_older_has_it() {
     let world = shared().await;

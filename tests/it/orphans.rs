@@ -20,6 +20,7 @@ fn tenants(world: &World) -> Api<Tenant> {
     Api::all(world.client())
 }
 
+// proves: Drifted
 #[tokio::test]
 async fn orphans_are_told_and_those_whose_manifest_comes_back_are_taken_in() {
     let world = &own(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1s").await;
@@ -61,6 +62,7 @@ async fn orphans_are_told_and_those_whose_manifest_comes_back_are_taken_in() {
     world.gone(accounts, "aws").await;
 }
 
+// proves: CloudAccount.spec.pruneOrphans
 #[tokio::test]
 async fn orphans_are_pruned_slowly_and_never_on_an_empty_list() {
     let launch = launch().argument("--orphan-age=2").argument("--fresh-write=0");

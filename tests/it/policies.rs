@@ -61,6 +61,9 @@ async fn key(world: &World, tenant: &str, user: &str) -> Credentials {
     Credentials::new(&text(&secret, "AWS_ACCESS_KEY_ID"), &text(&secret, "AWS_SECRET_ACCESS_KEY"))
 }
 
+// proves: TenantRole.spec.aws TenantRole.spec.aws.statements[]
+// proves: TenantRole.spec.aws.statements[].{effect,actions,notActions,resources,notResources,conditions}
+// proves: $(tenant) $(user) $(account) $(region) $(cluster)
 #[tokio::test]
 async fn what_a_role_says_is_what_the_cloud_holds_and_enforces() {
     let world = shared().await;
@@ -162,6 +165,7 @@ async fn a_role_that_is_too_long_is_several_policies_and_one_that_cannot_be_is_r
     delete(world, &tenants(world), "po-long").await;
 }
 
+// proves: TenantRole.spec.default Tenant.spec.accounts[].{grouping,managedPolicies}
 #[tokio::test]
 async fn what_everyone_has_is_on_the_group_or_without_one_on_everyone() {
     let world = shared().await;
@@ -250,6 +254,7 @@ async fn an_eleventh_policy_is_refused_before_the_first_call() {
     delete(world, &tenants(world), "po-ten").await;
 }
 
+// proves: TenantUser.spec.userName
 #[tokio::test]
 async fn names_that_differ_by_case_only_are_one_name() {
     let world = shared().await;

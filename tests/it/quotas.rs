@@ -14,6 +14,7 @@ use crate::support::{
 };
 use crate::tenant::launch;
 
+// proves: CloudAccount.status.quotas[] QuotaExceeded
 #[tokio::test]
 async fn what_an_account_has_no_room_for_is_refused_before_the_first_call() {
     let world = &World::start(launch().argument("--fresh-write=0")).await;

@@ -9,6 +9,7 @@ use crate::support::{definitions, delete, namespace, of, ready, shared, tenant, 
 
 const OWNER: &str = "  owners: [{kind: User, name: olga@ri.example}]";
 
+// proves: TenantUser.spec.kubernetes Tenant.spec.owners[]
 #[tokio::test]
 async fn everyone_sees_their_own_and_nothing_else() {
     let world = shared().await;

@@ -54,6 +54,8 @@ async fn deeds(world: &World, user: &str, key: &str) -> Vec<String> {
     of_key.map(|call| call.action).collect()
 }
 
+// proves: TenantUser.spec.accessKey.rotation TenantUser.spec.accessKey.rotation.{every,overlap}
+// proves: TenantUser.spec.accessKey.restart[] TenantUser.spec.accessKey.restart[].{kind,name}
 #[tokio::test]
 async fn a_key_is_replaced_and_the_old_one_goes() {
     let world = &own(launch(), "").await;
@@ -112,6 +114,7 @@ async fn a_key_is_replaced_and_the_old_one_goes() {
     delete(world, &Api::<Tenant>::all(world.client()), "ro").await;
 }
 
+// proves: OldKeyInUse
 #[tokio::test]
 async fn an_old_key_that_is_used_stays_until_it_is_not() {
     let world = shared().await;

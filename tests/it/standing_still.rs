@@ -55,6 +55,7 @@ fn in_seconds(seconds: i64) -> String {
     (Timestamp::now() + SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+// proves: Tenant.spec.suspended TenantUser.spec.suspended Suspended
 #[tokio::test]
 async fn who_is_suspended_can_do_nothing_and_comes_back_as_it_was() {
     let world = shared().await;
@@ -98,7 +99,7 @@ async fn who_is_suspended_can_do_nothing_and_comes_back_as_it_was() {
 
     world.apply(&alice("")).await;
     ready(world, &users, "alice").await;
-    assert_eq!(active_keys(world, "su.alice").await, [id.clone()]);
+    assert_eq!(active_keys(world, "su.alice").await, std::slice::from_ref(id));
     let after = (of::<Secret>(world, &defs).get("alice-aws").await.unwrap(), inline(world, "su.alice").await);
     assert_eq!((before.0.data, before.1), (after.0.data, after.1), "exactly as it was");
     assert_eq!(lists(world, "su", &hers).await, 200);
@@ -125,6 +126,8 @@ async fn who_is_suspended_can_do_nothing_and_comes_back_as_it_was() {
     delete(world, &tenants, "su").await;
 }
 
+// proves: TenantUser.spec.expiresAt TenantUser.spec.temporaryRoles[] TenantUser.spec.temporaryRoles[].{name,until}
+// proves: Expired
 #[tokio::test]
 async fn who_expires_while_the_operator_runs_stands_still_from_that_moment() {
     let world = shared().await;
@@ -171,6 +174,7 @@ async fn who_expires_while_the_operator_runs_stands_still_from_that_moment() {
     delete(world, &tenants, "ex").await;
 }
 
+// proves: TenantUser.spec.expiresAt TenantUser.spec.temporaryRoles[].until
 #[tokio::test]
 async fn dates_hold_without_the_operator() {
     let mut world = own(launch(), "").await;

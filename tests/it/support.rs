@@ -32,7 +32,7 @@ pub async fn shared() -> &'static World {
 /// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep). The operator has the rights that
 /// docs/aws.md gives it where there is no boundary, and no others.
 pub async fn own(launch: Launch, more: &str) -> World {
-    let given = launch.environment.get("CLUSTER_ID").cloned();
+    let given = launch.arguments.iter().find_map(|it| it.strip_prefix("--cluster-id=").map(str::to_owned));
     let world = World::start(launch).await;
     let cluster = match given {
         Some(cluster) => cluster,

@@ -62,6 +62,8 @@ spec:
   kubernetes: {kind: User, name: alice@acme.example}
 ";
 
+// proves: Tenant.spec.{owners[],accounts[],namespaces[],definitionNamespaces}
+// proves: TenantUser.spec.{roles,accessKey,kubernetes} CloudAccount.spec.aws
 #[tokio::test]
 async fn manifests_become_identities_and_go_again() {
     let world = World::start(launch()).await;
