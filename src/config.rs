@@ -69,12 +69,14 @@ impl RunArgs {
     }
 }
 
-fn cluster_id(text: &str) -> Result<String, String> {
+/// Reads a cluster's id.
+pub(crate) fn cluster_id(text: &str) -> Result<String, String> {
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits { Ok(text.to_owned()) } else { Err("1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads calls a second.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("from 0.01 to 1000".to_owned()) }
 }

@@ -1,12 +1,13 @@
 //! What many tenants cost: cloud calls, Kubernetes writes, seconds, memory and processor time of the real operator on a
 //! real API server and strict moto. Prints Markdown; `docs/performance.md` says how to read it.
 //!
-//! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer, and how soon a
-//! suspension is felt; with `-- --full` also 300 tenants whose users have keys while every cloud call takes 50 ms, and a
+//! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer, how soon a
+//! suspension is felt and what a rotation costs; with `-- --full` also 300 tenants whose users have keys while every cloud call takes 50 ms, and a
 //! few at the rate that is the default. `TENANTRY_BIN` names another binary to measure, `TENANTS` another number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod rotation;
 mod suspension;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,11 @@ impl Bench {
 
     fn client(&self) -> Client {
         self.world.client()
+    }
+
+    /// How often an operation was called since the counters were set to zero.
+    async fn calls(&self, operation: &str) -> u64 {
+        self.world.moto.calls().await.get(operation).copied().unwrap_or_default()
     }
 
     async fn mark(&self) -> Mark {
@@ -360,6 +366,7 @@ fn main() {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
         measure(Size { tenants, keys: false, open: true, latency: 0 }).await;
         suspension::measure(tenants).await;
+        rotation::measure().await;
         if full {
             measure(Size { tenants: 3 * tenants, keys: true, open: true, latency: 50 }).await;
             measure(Size { tenants: tenants.div_ceil(5), keys: false, open: false, latency: 0 }).await;

@@ -48,7 +48,7 @@ pub async fn measure(scale: usize) {
         testbed::apply::apply(&client, &tenant(&format!("t{index}"), OTHERS)).await.unwrap();
     }
     bench.world.moto.reset_calls().await;
-    bench.eventually("the others are being made", async || calls(&bench, "CreateUser").await > 5).await;
+    bench.eventually("the others are being made", async || bench.calls("CreateUser").await > 5).await;
 
     let tenants: Api<Tenant> = Api::all(client);
     let suspend = json!({"spec": {"suspended": true}});
@@ -63,13 +63,9 @@ pub async fn measure(scale: usize) {
     println!("The first Deny was called for {first:.2} s after the patch, the last {last:.1} s after it.");
 }
 
-async fn calls(bench: &Bench, operation: &str) -> u64 {
-    bench.world.moto.calls().await.get(operation).copied().unwrap_or_default()
-}
-
 /// Seconds since `began` when so many inline policies were put.
 async fn after(bench: &Bench, began: Instant, count: u64) -> f64 {
-    while calls(bench, "PutUserPolicy").await < count {
+    while bench.calls("PutUserPolicy").await < count {
         assert!(began.elapsed() < super::PATIENCE, "the suspension is felt");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -62,9 +62,13 @@ impl<C: Cloud> Account<C> {
         };
         match finding {
             Finding::Mark { mark, .. } if mark != expected => {
-                self.inventory.lock().learn(object, Finding::Absent);
+                let cluster = {
+                    let mut inventory = self.inventory.lock();
+                    inventory.learn(object, Finding::Absent);
+                    inventory.cluster.clone()
+                };
                 self.look_again(object).await;
-                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref()))
+                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, mark.as_ref(), &cluster))
             }
             Finding::Mark { default_version: Some(live), .. }
                 if matches!(action, CloudAction::SetDocument { .. }) && version.as_ref() != Some(&live) =>

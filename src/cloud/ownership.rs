@@ -6,20 +6,9 @@ use crate::names::{ClusterId, Mark};
 /// The refusal to touch an object that has our name and does not carry the wanted owner's mark. `kind` is what the
 /// cloud calls it, such as `IAM user`.
 #[must_use]
-pub fn not_owned(action: &str, kind: &str, object: &ObjectId, mark: Option<&Mark>) -> Fault {
-    let name = &object.name;
-    let message = match mark {
-        Some(mark) => format!(
-            "{kind} \"{name}\" exists and was not made from this manifest (its mark says {} of tenant {}, cluster {}). \
-             Nothing was changed. Delete that manifest or choose another name",
-            mark.owner, mark.tenant, mark.cluster
-        ),
-        None => format!(
-            "{kind} \"{name}\" exists and was not made from this manifest (it carries no mark of an owner). Nothing was \
-             changed. Choose another name, or take it over with the annotation tenantry.dev/adopt=true"
-        ),
-    };
-    Fault::new(Class::NotOwned, action, format!("{kind} \"{name}\""), message)
+pub fn not_owned(action: &str, kind: &str, object: &ObjectId, mark: Option<&Mark>, cluster: &ClusterId) -> Fault {
+    let message = object.not_owned(mark, cluster);
+    Fault::new(Class::NotOwned, action, format!("{kind} \"{}\"", object.name), message)
 }
 
 /// Judges what holds the name of an object that should be made for `wanted`.
@@ -40,7 +29,7 @@ pub(super) fn judge(
                        The next reading of the account shows it";
         return Err(Fault::new(Class::Transient, action, format!("{kind} \"{}\"", object.name), message));
     }
-    Err(not_owned(action, kind, object, mark.as_ref()))
+    Err(not_owned(action, kind, object, mark.as_ref(), cluster))
 }
 
 /// Whose a found object is.

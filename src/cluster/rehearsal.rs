@@ -5,8 +5,8 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, ValidationD
 use kube::core::GroupVersionKind;
 use serde_json::Value;
 
-/// What the API server says when it would refuse the manifest; none: it would take it. Its rules (CEL), webhooks and
-/// admission policies are asked, too.
+/// What the API server says when it would refuse the manifest; none: it would take it. Webhooks
+/// and admission policies are asked, too.
 ///
 /// # Errors
 /// Why it could not be asked: no right to patch, a namespace that does not exist yet.

@@ -63,6 +63,32 @@ impl ObjectId {
     }
 }
 
+impl ObjectId {
+    /// Why it is not touched although it has our name, and what would help. `mark` is whose it is, `cluster` ours.
+    #[must_use]
+    pub fn not_owned(&self, mark: Option<&Mark>, cluster: &ClusterId) -> String {
+        let whose = match mark {
+            Some(mark) if mark.cluster == *cluster => format!("its mark says {} of tenant {}", mark.owner, mark.tenant),
+            Some(mark) => format!("its mark says {} of tenant {} of cluster {}", mark.owner, mark.tenant, mark.cluster),
+            None => "it carries no mark of ours".to_owned(),
+        };
+        let help = match (self.kind, mark) {
+            (ObjectKind::Group, _) => {
+                "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
+            }
+            (ObjectKind::User, None) => {
+                "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
+            }
+            (ObjectKind::Policy, None) => {
+                "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
+            }
+            (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
+            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+        };
+        format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
+    }
+}
+
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} \"{}\"", self.kind, self.name)

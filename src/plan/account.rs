@@ -131,27 +131,7 @@ impl Account<'_, '_, '_> {
     }
 
     fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
-        let whose = match mark {
-            Some(mark) if mark.cluster == self.inventory.cluster => format!("its mark says {}", mark.owner),
-            Some(mark) => format!("its mark says {} of cluster {}", mark.owner, mark.cluster),
-            None => "it carries no mark of ours".to_owned(),
-        };
-        let help = match (object.kind, mark) {
-            (ObjectKind::Group, _) => {
-                "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
-                    .to_owned()
-            }
-            (ObjectKind::User, None) => {
-                "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
-            }
-            (ObjectKind::Policy, None) => {
-                "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true.".to_owned()
-            }
-            (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.".to_owned(),
-            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.".to_owned(),
-        };
-        let message =
-            format!("{object} exists and was not made from this manifest ({whose}). Nothing was changed. {help}");
+        let message = object.not_owned(mark, &self.inventory.cluster);
         self.refuse(owner, Class::NotOwned, message);
         Standing::Other
     }

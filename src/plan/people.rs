@@ -77,8 +77,13 @@ pub fn people(
 ) -> Vec<People> {
     let mut all = Vec::new();
     for (account, before) in accounts {
+        let rules = rules.get(account);
+        let touched = plan.steps.iter().any(|step| step.action.account() == Some(account));
+        if !touched && rules.is_none_or(|about| about.rules.steps.is_empty()) {
+            continue;
+        }
         let mut changes: BTreeMap<String, Change> = BTreeMap::new();
-        let after = afterwards(plan, account, before, rules.get(account));
+        let after = afterwards(plan, account, before, rules);
         let names: BTreeSet<&CloudName> = before.users.keys().chain(after.users.keys()).collect();
         for name in names {
             let change = change(name, before, &after, now);
@@ -140,6 +145,9 @@ fn change(name: &CloudName, before: &Inventory, after: &Inventory, now: Timestam
     let (old, new) = (before.users.get(name), after.users.get(name));
     let (old_carried, old_names) = carried(old, before);
     let (new_carried, new_names) = carried(new, after);
+    if old.is_some() && new.is_some() && (&old_carried, &old_names) == (&new_carried, &new_names) {
+        return Change::default();
+    }
     let who = new.or(old).map(|user| context(user, before)).unwrap_or_default();
     let meaning = meaning(&old_carried, &new_carried, &who, now);
     let nothing = BTreeSet::new();

@@ -20,6 +20,9 @@ pub(super) fn plan(
     secret: &SecretSeen,
     key: &str,
 ) {
+    if account.draft.is_paused(owner) {
+        return;
+    }
     let cluster = account.cluster;
     let annotation = format!("{}{RESTART_ANNOTATION}", wish.secret.name);
     for workload in &wish.restart {

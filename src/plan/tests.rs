@@ -40,7 +40,7 @@ impl World {
         self.plan_in(manifests, &context(&[]))
     }
 
-    fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
+    pub(super) fn plan_in(&self, manifests: &Manifests, context: &Context) -> Plan {
         let context = Context { now: self.now, ..context.clone() };
         let wanted = compile(&TenantName::new(TENANT), manifests, &context);
         let accounts = BTreeMap::from([(AccountName::new("aws"), &self.inventory)]);
@@ -59,7 +59,7 @@ impl World {
                     };
                     self.inventory.record(action, &effect, Instant::now());
                 }
-                Action::IssueKey { user, wish, .. } => {
+                Action::IssueKey { user, wish, replaces, .. } => {
                     self.keys_made += 1;
                     let has_one = self.cluster.secrets.contains_key(&wish.secret);
                     let name = user.as_str().to_ascii_uppercase();
@@ -73,6 +73,7 @@ impl World {
                         account: "aws".to_owned(),
                         key_id: Some(id),
                         key_created: Some(self.now),
+                        replaces: replaces.clone(),
                         ..SecretSeen::default()
                     };
                     self.cluster.secrets.insert(wish.secret.clone(), seen);
@@ -134,7 +135,7 @@ impl World {
 }
 
 /// The account `aws`, with what a CloudAccount among the documents says beside.
-fn context(documents: &[Value]) -> Context {
+pub(super) fn context(documents: &[Value]) -> Context {
     let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
     let said = documents.iter().find(|it| it["kind"] == "CloudAccount").and_then(|it| it["spec"].as_object());
     spec.as_object_mut().unwrap().extend(said.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));

@@ -123,6 +123,16 @@ impl Story {
         self.tenant("  accounts: [{name: aws, grouping: None}]").await;
         ready(world, &self.users, "alice").await;
         self.tenant("").await;
+        // A key that is replaced, and a login with two passwords.
+        self.alice("  roles: [reader]\n  accessKey:\n    rotation: {every: 4s, overlap: 1s}\n  console: {}").await;
+        ready(world, &self.users, "alice").await;
+        annotate(&self.users, "alice", "tenantry.dev/reset-password", "again").await;
+        let asked = ["GetAccessKeyLastUsed", "UpdateLoginProfile"];
+        eventually(world, "all of that", || async {
+            let calls = world.moto.calls().await;
+            asked.iter().all(|call| calls.contains_key(*call))
+        })
+        .await;
         self.alice("  roles: [reader]").await;
         ready(world, &self.users, "alice").await;
     }

@@ -239,13 +239,18 @@ async fn files_are_planned_against_what_is_live_by_one_who_may_only_read() {
         ],
     );
 
-    // From stdin-like single files, and accounts that only files know.
-    let two = world.cloud_account("aws-two", "").replace(", credentialsSecret: aws-two", "");
+    // Accounts that only files know, with what holds for the whole of them.
+    let two = world.cloud_account("aws-two", "  passwordPolicy: {minimumLength: 12}");
+    let two = two.replace("credentialsSecret: aws-two", "permissionsBoundary: Managed");
     let gamma = tenant("gamma", "  accounts: [{name: aws-two}]").replace("  definitionNamespaces: [gamma-defs]\n", "");
     files.write("only/account.yaml", &two).write("only/gamma.yaml", &gamma);
     let only = files.path().join("only");
     let out = reader.plan(&["-f", only.to_str().unwrap()]).await;
-    contains(&out, &[&format!("aws-two ({ACCOUNT_ID}, eu-west-1)\n  tenant gamma\n    + group    gamma\n")]);
+    let heading = format!("aws-two ({ACCOUNT_ID}, eu-west-1)\n  whole account\n    + policy   tenantry_boundary_");
+    contains(
+        &out,
+        &[&heading, "    ~ rules    for passwords", "minimumLength", "  tenant gamma\n    + group    gamma\n"],
+    );
     assert!(!out.contains("tenant acme"), "{out}");
     fs::remove_dir_all(only).unwrap();
 
@@ -293,20 +298,19 @@ async fn errors(reader: &Planner, admin: &Planner, good: &Files, defs: &str) {
     fails(reader, &["-f", "nowhere.yaml"], &["nowhere.yaml cannot be read"]).await;
     fails(reader, &["--tenant", "nobody"], &["there is no tenant nobody"]).await;
 
-    // What may not change, and what only the API server can judge.
+    // What a rule of the definition forbids, what may not change, and what only the API server can judge.
+    files.write("bad.yaml", &user("acme", defs, "zoe", "  kubernetes: {kind: ServiceAccount, name: x}"));
+    fails(reader, &["-f", &folder], &["TenantUser acme-defs/zoe: spec.kubernetes: namespace belongs to kind"]).await;
     files.write("bad.yaml", &user("other", defs, "alice", ""));
     fails(reader, &["-f", &folder], &["bad.yaml, TenantUser acme-defs/alice: spec.tenant: immutable"]).await;
-    files.write(
-        "bad.yaml",
-        &format!(
-            "{}  # no CEL rule runs here\n",
-            user("acme", defs, "zoe", "  kubernetes: {kind: ServiceAccount, name: x}")
-        ),
-    );
-    assert!(reader.plan(&["-f", &folder]).await.contains("+ user     acme.zoe"));
+    let name = "{apiVersion: v1, kind: Namespace, metadata: {name: zeta, labels: {tenantry.dev/tenant: acme}}}";
+    files.write("bad.yaml", name);
     let asked = ["-f", &folder, "--server-dry-run"];
-    fails(admin, &asked, &["the API server refuses it", "namespace belongs to kind ServiceAccount"]).await;
-    fails(reader, &asked, &["the API server cannot be asked", "cannot patch resource"]).await;
+    reader.plan(&["-f", &folder]).await;
+    fails(reader, &asked, &["bad.yaml, Namespace zeta: the API server cannot be asked", "cannot patch resource"]).await;
+    let label = "labels: {bad label: x}";
+    files.write("bad.yaml", &name.replace("labels: {tenantry.dev/tenant: acme}", label));
+    fails(admin, &asked, &["bad.yaml, Namespace zeta: the API server refuses it", "bad label"]).await;
 
     // Credentials and clusters that do not do.
     let nobody =

@@ -3,6 +3,7 @@
 use aws_sdk_iam::Client as Iam;
 use kube::api::Api;
 use tenantry::api::{Tenant, TenantUser};
+use testbed::certificates;
 
 use crate::support::{
     account, definitions, delete, exists, namespace, of, operator_calls, own, ready, restart, tenant, user,
@@ -11,17 +12,6 @@ use crate::tenant::launch;
 
 const ANYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const POWER: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
-/// A self-signed certificate, as moto wants to read one.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
-MIIBdzCCAR2gAwIBAgIURDF9sL0Exfxo6EZzYYphBi0Yi/gwCgYIKoZIzj0EAwIw\n\
-EDEOMAwGA1UEAwwFYWxpY2UwIBcNMjYxMTIyMTMxNzM4WhgPMjEyNjEwMjkxMzE3\n\
-MzhaMBAxDjAMBgNVBAMMBWFsaWNlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n\
-5e9lq8i6RSlmtOlNse5Ebci2gdsmUjFbVGmgr56HNJCcuiO6cJkE35ebg6JzW/5M\n\
-CG2z7Xbz4TXjAIgE1cIjY6NTMFEwHQYDVR0OBBYEFC+H9iD3aVIqVeKtItkAOoP0\n\
-Sx/pMB8GA1UdIwQYMBaAFC+H9iD3aVIqVeKtItkAOoP0Sx/pMA8GA1UdEwEB/wQF\n\
-MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAP2JZ5Yofe8AmIr5x9+ezDS84b5z8xUZ\n\
-i+Hol59AXNEtAiAr9wHsOv8elnjBN2TRHJZbM1u5N76fAHCHt6X63cX13Q==\n\
------END CERTIFICATE-----\n";
 
 async fn by_hand(iam: &Iam, user: &str) -> String {
     iam.create_access_key().user_name(user).send().await.unwrap();
@@ -35,7 +25,7 @@ async fn by_hand(iam: &Iam, user: &str) -> String {
         let enable = iam.enable_mfa_device().user_name(user).serial_number(device);
         enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
     }
-    iam.upload_signing_certificate().user_name(user).certificate_body(CERTIFICATE).send().await.unwrap();
+    iam.upload_signing_certificate().user_name(user).certificate_body(certificates::somebodys()).send().await.unwrap();
     iam.upload_ssh_public_key().user_name(user).ssh_public_key_body("ssh-rsa AAAA").send().await.unwrap();
     let service = iam.create_service_specific_credential().user_name(user);
     service.service_name("codecommit.amazonaws.com").send().await.unwrap();

@@ -51,11 +51,12 @@ pub async fn read<'m>(
             let started = Instant::now();
             let sweep = account.cloud.sweep().await?;
             let quotas = account.cloud.quotas().await?;
-            let mut inventory = account.inventory.lock();
-            inventory.absorb(sweep, started, FRESH_WRITE);
-            inventory.quotas = quotas;
-            let id = inventory.account.clone();
-            drop(inventory);
+            let id = {
+                let mut inventory = account.inventory.lock();
+                inventory.absorb(sweep, started, FRESH_WRITE);
+                inventory.quotas = quotas;
+                inventory.account.clone()
+            };
             let rules = rules(cluster, accounts, name, manifest, &account, &id).await?;
             Ok::<(String, RulesPlan), Fault>((id, rules))
         };

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::files::Document;
-use super::schema::{check, check_change};
+use super::schema::{check, check_rules, with_defaults};
 use crate::api;
 use crate::cluster::{Overlay, Replaced};
 
@@ -95,14 +95,18 @@ pub fn sort(documents: Vec<Document>, namespace: &str) -> Result<Manifests, Vec<
         let before = problems.len();
         let mut found = Vec::new();
         check_meta(&value["metadata"], is_namespace, &mut found);
+        let mut whole = value.clone();
         if let Some((_, _, schema)) = definition {
-            check_ours(schema, &value, &mut found);
+            if let Some(spec) = whole.get_mut("spec") {
+                *spec = with_defaults(spec_of(schema), spec);
+            }
+            check_ours(schema, &whole, &mut found);
         }
         problems.extend(found.into_iter().map(|problem| format!("{place}: {problem}")));
         if problems.len() > before {
             continue;
         }
-        if let Err(problem) = take(&mut manifests.overlay, &kind, &value) {
+        if let Err(problem) = take(&mut manifests.overlay, &kind, &whole) {
             problems.push(format!("{place}: {problem}"));
         }
         let plural = definition.map_or_else(|| "namespaces".to_owned(), |(plural, ..)| plural.clone());
@@ -154,6 +158,11 @@ fn is_label(text: &str) -> bool {
     text.len() <= NAMESPACE_MAX && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// The part that users write.
+fn spec_of(schema: &JSONSchemaProps) -> &JSONSchemaProps {
+    schema.properties.as_ref().and_then(|properties| properties.get("spec")).unwrap_or(schema)
+}
+
 /// What the definition asks of one of ours. `status` is not the file's to say, and the API server drops it.
 fn check_ours(schema: &JSONSchemaProps, value: &Value, problems: &mut Vec<String>) {
     const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
@@ -162,10 +171,13 @@ fn check_ours(schema: &JSONSchemaProps, value: &Value, problems: &mut Vec<String
     for name in fields.keys().filter(|name| !TOP.contains(&name.as_str())) {
         problems.push(format!("{name}: there is no such field; there are {}", TOP.join(", ")));
     }
-    match (schema.properties.as_ref().and_then(|it| it.get("spec")), fields.get("spec")) {
-        (Some(schema), Some(spec)) => check(schema, spec, "spec", problems),
-        (Some(_), None) => problems.push("spec: it is required".to_owned()),
-        (None, _) => {}
+    match fields.get("spec") {
+        Some(spec) => check(spec_of(schema), spec, "spec", problems),
+        None => problems.push("spec: it is required".to_owned()),
+    }
+    // Rules are only asked of what is well formed.
+    if problems.is_empty() {
+        check_rules(schema, value, None, "", problems);
     }
 }
 
@@ -195,10 +207,10 @@ pub fn forbidden_changes(placed: &[Placed], replaced: &[Replaced]) -> Vec<String
     for change in replaced {
         let name = change.manifest.to_string();
         let Some((_, _, schema)) = definitions.get(change.manifest.kind.as_str()) else { continue };
-        let Some(schema) = schema.properties.as_ref().and_then(|it| it.get("spec")) else { continue };
         let place = placed.iter().find(|it| it.name == name).map_or(name.as_str(), |it| it.place.as_str());
         let mut found = Vec::new();
-        check_change(schema, &change.before, &change.after, "spec", &mut found);
+        let whole = |spec: &Value| json!({"spec": with_defaults(spec_of(schema), spec)});
+        check_rules(schema, &whole(&change.after), Some(&whole(&change.before)), "", &mut found);
         problems.extend(found.into_iter().map(|problem| format!("{place}: {problem}")));
     }
     problems

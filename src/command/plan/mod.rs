@@ -2,9 +2,11 @@
 //! those of the cluster, with files laid over them. Reads only.
 
 mod accounts;
+mod cel;
 mod files;
 mod manifests;
 mod schema;
+mod unlisted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -23,7 +25,7 @@ use crate::cloud::{Calls, Rates};
 use crate::cluster::{Overlay, Prune, Snapshot, cluster_id, read_once, rehearse};
 use crate::controller::{Accounts, Stage, manifests_of};
 use crate::desired::{Context, compile};
-use crate::model::{ClusterState, Fault, Inventory, SecretSeen, SecretTarget};
+use crate::model::{ClusterState, Fault, Inventory};
 use crate::names::{AccountName, ClusterId, TenantName};
 use crate::plan::{Plan, Report, Tone, people};
 
@@ -41,8 +43,8 @@ pub struct Args {
     /// Only manifests with these labels count as deleted: key=value, several with commas
     #[arg(short = 'l', long, value_name = "LABELS", value_delimiter = ',', value_parser = label, requires = "prune")]
     pub selector: Vec<(String, String)>,
-    /// Also ask the API server whether it would take the files, its CEL rules and admission policies included. Stores
-    /// nothing, and needs the right to patch them
+    /// Also ask the API server whether it would take the files, admission policies and webhooks included. Stores nothing,
+    /// and needs the right to patch them
     #[arg(long, requires = "files")]
     pub server_dry_run: bool,
     /// Only this tenant
@@ -68,10 +70,10 @@ pub struct Args {
     pub service_account: String,
     /// What tells this cluster's objects from another's [default: the first eight hex digits of the kube-system
     /// namespace's UID]
-    #[arg(long, env = "CLUSTER_ID", value_name = "ID")]
+    #[arg(long, env = "CLUSTER_ID", value_name = "ID", value_parser = crate::config::cluster_id)]
     pub cluster_id: Option<String>,
     /// Calls that the operator may make in an account a second, for the time that the plan takes
-    #[arg(long, env = "WRITE_RATE", default_value_t = 5.0, value_name = "PER_SECOND")]
+    #[arg(long, env = "WRITE_RATE", default_value_t = 5.0, value_name = "PER_SECOND", value_parser = crate::config::rate)]
     pub write_rate: f64,
 }
 
@@ -196,7 +198,7 @@ impl Planner<'_> {
         };
         let (mut plans, mut all_people) = (Vec::new(), Vec::new());
         for (tenant, snapshot) in &mut snapshots {
-            self.assume_secrets(snapshot);
+            self.note_unlisted(unlisted::assume(snapshot, &manifests.overlay));
             let plan = plan_of(tenant, snapshot, &accounts, &context).await?;
             let ready = accounts.ready().into_iter();
             let parts = ready.map(|(name, account)| {
@@ -280,31 +282,11 @@ impl Planner<'_> {
     }
 
     /// Where the caller may not list Secrets, those of users are taken to be as the users' statuses say.
-    fn assume_secrets(&mut self, snapshot: &mut Snapshot) {
-        for user in &snapshot.users {
-            let namespace = user.namespace().unwrap_or_default();
-            if snapshot.cluster.secrets_known.contains(&namespace) {
-                continue;
-            }
-            for account in user.status.iter().flat_map(|status| &status.accounts) {
-                let Some(name) = account.secret_name.clone() else { continue };
-                let key_id = account.access_keys.iter().max_by_key(|key| key.created_at.as_ref().map(|it| it.0));
-                let seen = SecretSeen {
-                    owner_uid: user.uid().unwrap_or_default(),
-                    owner_name: user.name_any(),
-                    account: account.name.clone(),
-                    key_id: key_id.map(|key| key.id.clone()),
-                    ..SecretSeen::default()
-                };
-                snapshot.cluster.secrets.insert(SecretTarget { namespace: namespace.clone(), name }, seen);
-            }
-        }
-        let unknown: BTreeSet<String> = snapshot.users.iter().filter_map(|user| user.namespace()).collect();
-        for namespace in unknown.difference(&snapshot.cluster.secrets_known) {
+    fn note_unlisted(&mut self, namespaces: BTreeSet<String>) {
+        for namespace in namespaces {
             let help = "they are taken to be as the statuses of TenantUsers say";
             self.notes.push(format!("You may not list Secrets in namespace {namespace}: {help}."));
         }
-        snapshot.cluster.secrets_known.extend(unknown);
         self.notes.sort();
         self.notes.dedup();
     }

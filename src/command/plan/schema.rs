@@ -1,11 +1,79 @@
 //! Whether an object is as its CustomResourceDefinition says, as the API server would judge it under strict validation:
-//! unknown fields, types, limits, patterns. Rules in CEL are the API server's to judge, but for "this may not change".
+//! unknown fields, types, limits, patterns, and rules.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use regex_lite::Regex;
 use serde_json::Value;
+
+use super::cel;
+
+/// The value with the defaults that the API server fills in; a field without a value gets its default, too.
+pub fn with_defaults(schema: &JSONSchemaProps, value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields = fields.clone();
+            for (name, schema) in schema.properties.iter().flatten() {
+                let given = fields.get(name).filter(|value| !value.is_null());
+                let default = schema.default.as_ref().map(|default| &default.0);
+                if let Some(value) = given.or(default).map(|value| with_defaults(schema, value)) {
+                    fields.insert(name.clone(), value);
+                }
+            }
+            if let Some(JSONSchemaPropsOrBool::Schema(each)) = &schema.additional_properties {
+                fields.values_mut().for_each(|value| *value = with_defaults(each, value));
+            }
+            Value::Object(fields)
+        }
+        Value::Array(items) => match &schema.items {
+            Some(JSONSchemaPropsOrArray::Schema(each)) => items.iter().map(|item| with_defaults(each, item)).collect(),
+            _ => value.clone(),
+        },
+        other => other.clone(),
+    }
+}
+
+/// Notes which rules a value breaks, or with `old` which rules about changes.
+pub fn check_rules(
+    schema: &JSONSchemaProps,
+    value: &Value,
+    old: Option<&Value>,
+    path: &str,
+    problems: &mut Vec<String>,
+) {
+    for rule in schema.x_kubernetes_validations.iter().flatten() {
+        let judged = cel::is_about_change(&rule.rule) == old.is_some();
+        if judged && cel::holds(&rule.rule, value, old) == Ok(false) {
+            let field = rule.field_path.as_deref().unwrap_or_default();
+            let path = format!("{path}{field}");
+            let path = if path.is_empty() { String::new() } else { format!("{}: ", path.trim_start_matches('.')) };
+            problems.push(format!("{path}{}", rule.message.as_ref().unwrap_or(&rule.rule)));
+        }
+    }
+    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    if let Some(fields) = value.as_object() {
+        for (name, value) in fields {
+            let known = schema.properties.as_ref().and_then(|properties| properties.get(name));
+            let any = match &schema.additional_properties {
+                Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(schema.as_ref()),
+                _ => None,
+            };
+            let before = old.map(|old| old.get(name));
+            match (known.or(any), before) {
+                // What was not there before has not changed.
+                (None, _) | (_, Some(None)) => {}
+                (Some(schema), before) => check_rules(schema, value, before.flatten(), &at(name), problems),
+            }
+        }
+    }
+    // Items of a list have no past: they are not the same by their place.
+    if let (Some(items), Some(JSONSchemaPropsOrArray::Schema(each)), None) = (value.as_array(), &schema.items, old) {
+        for (index, item) in items.iter().enumerate() {
+            check_rules(each, item, None, &format!("{path}[{index}]"), problems);
+        }
+    }
+}
 
 /// Notes all that is wrong with `value`, each with its path.
 pub fn check(schema: &JSONSchemaProps, value: &Value, path: &str, problems: &mut Vec<String>) {
@@ -128,38 +196,6 @@ fn check_number(schema: &JSONSchemaProps, number: f64, problem: &mut impl FnMut(
     }
 }
 
-/// Notes what changed from `old` to `new` and must not: fields whose rule says that they stay as they are.
-pub fn check_change(schema: &JSONSchemaProps, old: &Value, new: &Value, path: &str, problems: &mut Vec<String>) {
-    for rule in schema.x_kubernetes_validations.iter().flatten() {
-        let message = || rule.message.clone().unwrap_or_else(|| "it cannot change".to_owned());
-        let text: String = rule.rule.split_whitespace().collect::<Vec<_>>().join(" ");
-        if text == "self == oldSelf" {
-            if old != new {
-                problems.push(format!("{path}: {}", message()));
-            }
-        } else if let Some(field) = optional_and_immutable(&text) {
-            let of = |value: &Value| value[&field].as_str().unwrap_or_default().to_owned();
-            if of(old) != of(new) {
-                problems.push(format!("{path}.{field}: {}", message()));
-            }
-        }
-    }
-    if let (Some(properties), Some(old), Some(new)) = (&schema.properties, old.as_object(), new.as_object()) {
-        for (name, schema) in properties {
-            if let (Some(old), Some(new)) = (old.get(name), new.get(name)) {
-                check_change(schema, old, new, &format!("{path}.{name}"), problems);
-            }
-        }
-    }
-}
-
-/// The field of `(has(self.x) ? self.x : '') == (has(oldSelf.x) ? oldSelf.x : '')`.
-fn optional_and_immutable(rule: &str) -> Option<String> {
-    let (field, _) = rule.strip_prefix("(has(self.")?.split_once(')')?;
-    let whole = format!("(has(self.{field}) ? self.{field} : '') == (has(oldSelf.{field}) ? oldSelf.{field} : '')");
-    (rule == whole).then(|| field.to_owned())
-}
-
 fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
@@ -253,7 +289,7 @@ mod tests {
     fn what_may_not_change_is_compared() {
         let change = |old: Value, new: Value| {
             let mut problems = Vec::new();
-            check_change(&schema("TenantUser").properties.unwrap()["spec"], &old, &new, "spec", &mut problems);
+            check_rules(&schema("TenantUser").properties.unwrap()["spec"], &new, Some(&old), "spec", &mut problems);
             problems
         };
         assert_eq!(change(json!({"tenant": "a"}), json!({"tenant": "a", "suspended": true})), [""; 0]);
@@ -262,25 +298,105 @@ mod tests {
         assert_eq!(change(json!({"tenant": "a"}), json!({"tenant": "a", "userName": ""})), [""; 0]);
     }
 
+    /// The cases that the API server is asked in `tests/it/admission.rs`: here the answer is the same.
     #[test]
-    fn every_pattern_of_our_kinds_can_be_read() {
-        fn patterns(schema: &JSONSchemaProps, found: &mut Vec<String>) {
-            found.extend(schema.pattern.clone());
-            schema.properties.iter().flat_map(|it| it.values()).for_each(|it| patterns(it, found));
+    fn the_answers_are_those_of_the_api_server() {
+        #[derive(serde::Deserialize)]
+        struct Cases {
+            kind: String,
+            base: Value,
+            good: Vec<Case>,
+            bad: Vec<Case>,
+            changes: Vec<Change>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            #[serde(default)]
+            name: Option<String>,
+            set: Value,
+        }
+        #[derive(serde::Deserialize)]
+        struct Change {
+            #[serde(default)]
+            from: Value,
+            to: Value,
+            #[serde(default)]
+            refused: Option<String>,
+        }
+        fn merged(value: &Value, patch: &Value) -> Value {
+            let Value::Object(patch) = patch else { return patch.clone() };
+            let mut fields = value.as_object().cloned().unwrap_or_default();
+            for (key, change) in patch {
+                match fields.remove(key) {
+                    _ if change.is_null() => {}
+                    old => drop(fields.insert(key.clone(), merged(&old.unwrap_or_default(), change))),
+                }
+            }
+            Value::Object(fields)
+        }
+        let judged = |schema: &JSONSchemaProps, name: &str, spec: &Value| {
+            let object = with_defaults(schema, &json!({"metadata": {"name": name}, "spec": spec}));
+            let mut problems = Vec::new();
+            check(&schema.properties.as_ref().unwrap()["spec"], &object["spec"], "spec", &mut problems);
+            if problems.is_empty() {
+                check_rules(schema, &object, None, "", &mut problems);
+            }
+            (object, problems)
+        };
+        let (mut wrong, mut count) = (Vec::new(), 0);
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/admission");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let cases: Cases = serde_saphyr::from_str(&text).unwrap();
+            let schema = schema(&cases.kind);
+            let both = cases.good.iter().map(|it| (it, true)).chain(cases.bad.iter().map(|it| (it, false)));
+            for (case, good) in both {
+                let name = case.name.as_deref().unwrap_or("acme");
+                let (_, problems) = judged(&schema, name, &merged(&cases.base, &case.set));
+                count += 1;
+                if problems.is_empty() != good {
+                    wrong.push(format!("{} {name} {}: good is {good}, {problems:?}", cases.kind, case.set));
+                }
+            }
+            for change in &cases.changes {
+                let from = if change.from.is_null() { cases.base.clone() } else { merged(&cases.base, &change.from) };
+                let (old, _) = judged(&schema, "acme", &from);
+                let (new, mut problems) = judged(&schema, "acme", &merged(&from, &change.to));
+                if problems.is_empty() {
+                    check_rules(&schema, &new, Some(&old), "", &mut problems);
+                }
+                count += 1;
+                if problems.is_empty() != change.refused.is_none() {
+                    wrong.push(format!("{} {from} → {}: {problems:?}", cases.kind, change.to));
+                }
+            }
+        }
+        assert!(wrong.is_empty() && count > 100, "{count} cases:\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_pattern_and_every_rule_of_our_kinds_can_be_read() {
+        fn walk(schema: &JSONSchemaProps, patterns: &mut Vec<String>, rules: &mut Vec<String>) {
+            patterns.extend(schema.pattern.clone());
+            rules.extend(schema.x_kubernetes_validations.iter().flatten().map(|rule| rule.rule.clone()));
+            schema.properties.iter().flat_map(|it| it.values()).for_each(|it| walk(it, patterns, rules));
             if let Some(JSONSchemaPropsOrArray::Schema(each)) = &schema.items {
-                patterns(each, found);
+                walk(each, patterns, rules);
             }
             if let Some(JSONSchemaPropsOrBool::Schema(each)) = &schema.additional_properties {
-                patterns(each, found);
+                walk(each, patterns, rules);
             }
         }
-        let mut found = Vec::new();
+        let (mut patterns, mut rules) = (Vec::new(), Vec::new());
         for crd in api::crds() {
-            patterns(&schema(&crd.spec.names.kind), &mut found);
+            walk(&schema(&crd.spec.names.kind), &mut patterns, &mut rules);
         }
-        assert!(found.len() > 20);
-        for pattern in found {
+        assert!(patterns.len() > 20 && rules.len() > 20);
+        for pattern in patterns {
             assert!(Regex::new(&pattern).is_ok(), "{pattern}");
+        }
+        for rule in rules {
+            assert!(cel::is_understood(&rule), "{rule}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use super::super::tests::{World, manifests};
+use super::super::tests::{World, context, manifests};
 use super::super::{Action, Plan};
 use super::*;
 use crate::desired::Manifests;
@@ -220,4 +220,31 @@ fn a_workload_that_is_not_there_is_told_and_harms_nothing() {
     let [step] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
     let Action::Cluster(ClusterAction::Restart { annotation, key, .. }) = &step.action else { panic!("{step:?}") };
     assert_eq!((annotation.as_str(), key.as_str()), ("alice-aws.tenantry.dev/access-key-id", "AKIAACME.ALICE"));
+}
+
+#[test]
+fn where_extras_are_only_told_the_key_that_was_replaced_goes_all_the_same() {
+    let mut world = world();
+    let reports = context(&[json!({"kind": "CloudAccount", "spec": {"extras": "Report"}})]);
+    let told = |world: &mut World| {
+        let plan = world.plan_in(&alice(&json!({})), &reports);
+        assert!(plan.reads.is_empty(), "{:?}", plan.reads);
+        world.carry_out(&plan);
+        (acts(&plan), plan.withheld.into_iter().map(|it| it.words).collect::<Vec<_>>())
+    };
+    days(&mut world, 10);
+    assert_eq!(told(&mut world).0, ["~ key acme.alice → Secret acme/alice-aws"]);
+    told(&mut world);
+    days(&mut world, 1);
+    answer(&mut world, "AKIAACME.ALICE", None);
+    assert_eq!(told(&mut world).0, ["~ key AKIAACME.ALICE of acme.alice inactive"]);
+    days(&mut world, 1);
+    assert_eq!(told(&mut world).0, ["- key AKIAACME.ALICE of acme.alice"]);
+    let by_hand = AccessKey { id: "AKIAHAND".to_owned(), active: true, created: world.now, last_use: None };
+    let user = world.inventory.users.get_mut(&CloudName::new(USER)).unwrap();
+    user.keys.as_mut().unwrap().push(by_hand);
+    days(&mut world, 30);
+    let (acts, told) = told(&mut world);
+    assert_eq!(acts, Vec::<String>::new(), "and it leaves no room for another");
+    assert_eq!(told, ["- key AKIAHAND of acme.alice"]);
 }

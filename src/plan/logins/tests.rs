@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::tests::{World, manifests};
+use super::super::tests::{World, context, manifests};
 use super::super::{Plan, Step};
 use super::*;
 use crate::desired::Manifests;
@@ -84,6 +84,9 @@ fn a_login_that_nobody_asked_for_goes_when_it_is_found() {
     *login(&mut world) = None;
     assert_eq!(go(&mut world, &without), NOTHING, "unknown makes no step");
     *login(&mut world) = Some(Login::On);
+    let reports = context(&[json!({"kind": "CloudAccount", "spec": {"extras": "Report"}})]);
+    let plan = world.plan_in(&without, &reports);
+    assert_eq!((acts(&plan), plan.withheld[0].words.as_str()), (Vec::new(), "- login acme.alice"));
     assert_eq!(go(&mut world, &without), ["- login acme.alice"]);
 }
 

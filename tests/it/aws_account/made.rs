@@ -100,7 +100,7 @@ async fn a_name_that_is_taken_is_ours_or_refused() {
     iam.create_user().user_name("acme.carol").send().await.unwrap();
     let refused = account.act(CloudAction::CreateUser(user("carol", None))).await.unwrap_err();
     assert_eq!(refused.class, Class::NotOwned);
-    assert!(refused.message.contains("no mark of an owner"), "{refused}");
+    assert!(refused.message.contains("no mark of ours"), "{refused}");
     iam.create_group().group_name("acme").send().await.unwrap();
     assert_eq!(account.act(CloudAction::CreateGroup(group())).await.unwrap_err().class, Class::NotOwned);
     iam.create_policy().policy_name("acme.dev").policy_document(document("s3:*").to_json()).send().await.unwrap();

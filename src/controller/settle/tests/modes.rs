@@ -15,7 +15,7 @@ impl Simulation {
         self.cloud.with(|world| {
             let users = world.users.values().map(|user| {
                 let tags: Vec<_> = user.tags.iter().filter(|(key, _)| !key.starts_with("tenantry.dev/")).collect();
-                json!([user.name, user.arn, tags, user.groups, user.attached, user.inline, user.keys])
+                json!([user.name, user.arn, tags, user.groups, user.attached, user.inline, user.keys, user.login])
             });
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
