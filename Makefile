@@ -101,7 +101,7 @@ clean: ## Remove everything that was built or downloaded
 ##@ What the others use
 
 .PHONY: tools
-tools: $(CONTROL_PLANE) $(PYTHON) $(ALIBABA_PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
+tools: $(CONTROL_PLANE) $(PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, sources and duplicates of dependencies (the first time builds cargo-deny)

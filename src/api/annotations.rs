@@ -8,5 +8,6 @@ pub const FLUX_RECONCILE: &str = "reconcile.fluxcd.io/requestedAt";
 pub const PAUSED: &str = "tenantry.dev/paused";
 /// On a TenantUser: a new value makes a new first password for its console login.
 pub const RESET_PASSWORD: &str = "tenantry.dev/reset-password";
-/// On a Tenant: the name of a closed account whose objects are given up.
+/// On a Tenant: the closed accounts, by name and separated by commas, whose objects are given up. On a CloudAccount, with its
+/// own name: it is closed for everyone. Counts only for an account that cannot be read.
 pub const ABANDON: &str = "tenantry.dev/abandon";

@@ -6,7 +6,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::cloud::Cloud;
-use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, ObjectKind, Read};
+use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, ObjectKind, Read, mark_of_tags};
+use crate::names::Mark;
 
 /// A cloud account as a plan is carried out in it.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ impl<C: Cloud> Account<C> {
             return Ok(());
         }
         let known = self.inventory.lock().mark(&object).is_some();
+        if !known && let Some(wanted) = mark_to_be(action) {
+            self.is_nobodys(&object, wanted.as_ref()).await?;
+        }
         match self.cloud.execute(action, &self.inventory).await {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
@@ -50,6 +54,23 @@ impl<C: Cloud> Account<C> {
             }
         }
         Ok(())
+    }
+
+    /// Before something is taken over: whether it is, live, still without a mark, or has the one that it shall have.
+    async fn is_nobodys(&self, object: &ObjectId, wanted: Option<&Mark>) -> Result<(), Fault> {
+        let finding = self.cloud.read(&Read::Mark(object.clone()), &self.inventory).await?;
+        match finding {
+            Finding::Mark { mark: Some(mark), .. } if Some(&mark) != wanted => {
+                let cluster = self.inventory.lock().cluster.clone();
+                self.look_again(object).await;
+                Err(crate::cloud::not_owned("compare", &object.kind.to_string(), object, Some(&mark), &cluster))
+            }
+            Finding::Mark { .. } => Ok(()),
+            _ => {
+                self.inventory.lock().learn(object, Finding::Absent);
+                Err(Fault::new(Class::Transient, "compare", object, "it is gone; it is made again"))
+            }
+        }
     }
 
     /// Before what cannot be undone: whether the object is, live, still there and still ours.
@@ -93,5 +114,14 @@ impl<C: Cloud> Account<C> {
         if let Ok(finding) = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await {
             self.inventory.lock().learn(object, finding);
         }
+    }
+}
+
+/// For an act that may take something over: the mark that it shall have, where that is in tags.
+fn mark_to_be(action: &CloudAction) -> Option<Option<Mark>> {
+    match action {
+        CloudAction::SetTags { set, .. } => mark_of_tags(set).map(Some),
+        CloudAction::MoveGroup { .. } => Some(None),
+        _ => None,
     }
 }

@@ -50,7 +50,8 @@ impl Operator {
             };
             // A Secret that is to stay must have been seen, and let go, before its owner is gone.
             let namespace = user.namespace().unwrap_or_default();
-            let secrets_seen = !wanted.keeps_secrets()
+            let kept = wanted.keeps_secrets() || named.iter().any(|name| wanted.observes(name));
+            let secrets_seen = !kept
                 || state.secrets_known.contains(&namespace)
                 || state.namespaces.get(&namespace).is_none_or(|seen| seen.terminating);
             all &= self.let_go(user.as_ref(), secrets_seen && free(&subject, &named)).await;

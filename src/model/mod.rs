@@ -11,7 +11,7 @@ mod sweep;
 mod wanted;
 
 pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Read, SecretTarget};
-pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User, mark_of_tags};
 pub use fault::{Class, Fault};
 pub use inventory::{Inventory, Quota};
 pub use kube::{

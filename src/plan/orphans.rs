@@ -31,9 +31,10 @@ impl Account<'_, '_, '_> {
     /// still uses it, and never on the word of a mark alone: marks are tags, and whoever may set tags could have us
     /// delete what is not ours.
     pub(super) fn orphan(&mut self, object: ObjectId, owner: String) {
+        let paused = self.draft.is_paused(&self.draft.wanted.tenant_ref());
         let ripe = self.draft.wanted.conduct.get(self.name).and_then(|conduct| {
             let ripe = conduct.ripe.get(&object).copied();
-            ripe.filter(|_| conduct.prune_orphans)
+            ripe.filter(|_| conduct.prune_orphans && !paused)
         });
         if self.inventory.is_on_our_path(&object) {
             match ripe {

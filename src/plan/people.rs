@@ -12,7 +12,7 @@ use super::{About, Action, Plan};
 use crate::model::{CloudAction, ClusterAction, ClusterState, Effect, Inventory, KubeKind, ObjRef, PolicyRef, User};
 use crate::names::{AccountName, CloudName, TAG_PRINCIPAL_USER, TenantName, operator_binding};
 use crate::policy::evaluate::Context;
-use crate::policy::{Carried, Right, meaning};
+use crate::policy::{Carried, Meanings, Right};
 
 /// Something that people gain or lose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -75,7 +75,7 @@ pub fn people(
     cluster: &ClusterState,
     now: Timestamp,
 ) -> Vec<People> {
-    let mut all = Vec::new();
+    let (mut all, mut meanings) = (Vec::new(), Meanings::default());
     for (account, before) in accounts {
         let rules = rules.get(account);
         let touched = plan.steps.iter().any(|step| step.action.account() == Some(account));
@@ -86,7 +86,7 @@ pub fn people(
         let after = afterwards(plan, account, before, rules);
         let names: BTreeSet<&CloudName> = before.users.keys().chain(after.users.keys()).collect();
         for name in names {
-            let change = change(name, before, &after, now);
+            let change = change(name, before, &after, &mut meanings, now);
             if change != Change::default() {
                 let user = after.users.get(name).or_else(|| before.users.get(name));
                 let manifest = user.and_then(|user| user.tags.get(TAG_PRINCIPAL_USER).cloned());
@@ -141,7 +141,7 @@ fn afterwards(plan: &Plan, account: &AccountName, before: &Inventory, about: Opt
     after
 }
 
-fn change(name: &CloudName, before: &Inventory, after: &Inventory, now: Timestamp) -> Change {
+fn change(name: &CloudName, before: &Inventory, after: &Inventory, meanings: &mut Meanings, now: Timestamp) -> Change {
     let (old, new) = (before.users.get(name), after.users.get(name));
     let (old_carried, old_names) = carried(old, before);
     let (new_carried, new_names) = carried(new, after);
@@ -149,7 +149,7 @@ fn change(name: &CloudName, before: &Inventory, after: &Inventory, now: Timestam
         return Change::default();
     }
     let who = new.or(old).map(|user| context(user, before)).unwrap_or_default();
-    let meaning = meaning(&old_carried, &new_carried, &who, now);
+    let meaning = meanings.of(&old_carried, &new_carried, &who, now);
     let nothing = BTreeSet::new();
     let old_names = if meaning.had_nothing { &nothing } else { &old_names };
     let new_names = if meaning.loses_everything { &nothing } else { &new_names };

@@ -3,7 +3,7 @@
 //! Data flows through this room as: [`Statement`]s → [`Document::expand`] (our `$(…)` variables) → [`validate`] →
 //! [`split`] (the cloud's size limit) → [`Document::to_json`], and back from the cloud as [`Document::parse`] →
 //! [`Document::same_meaning`] and [`diff`] for the plan. [`evaluate`] answers what documents allow, and
-//! [`meaning()`] what a change of them gives and takes.
+//! [`Meanings`] what a change of them gives and takes.
 //! Everything here is pure: no clock, no network, no cluster.
 
 mod canonical;
@@ -23,7 +23,7 @@ mod validate;
 pub use diff::diff;
 pub use expand::{ExpandError, Variable, Variables};
 pub use json::ParseError;
-pub use meaning::{Carried, Meaning, Right, meaning};
+pub use meaning::{Carried, Meaning, Meanings, Right};
 pub use model::{
     AWS_VERSION, Conditions, Dialect, Document, Effect, Element, Place, PrincipalSet, Principals, RAM_VERSION, Scope,
     Statement,

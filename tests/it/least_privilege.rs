@@ -1,11 +1,13 @@
 //! The operator's documented policy: every action in it is needed, none is missing, and one that is taken out is named
 //! with the line to add. All other tests run with the same policy, in the form for accounts without a boundary.
 
+use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::types::AssignmentStatusType;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
-use testbed::aws::REGION;
+use testbed::aws::{Credentials, REGION};
+use testbed::moto::ACCOUNT_ID;
 use testbed::rights::BOUNDARY;
 use testbed::{OperatorPolicy, World, certificates, layout};
 
@@ -20,7 +22,7 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 /// A tenant in an account with a boundary, and the operator's rights there.
 struct Story {
     world: World,
-    key: String,
+    operator: Credentials,
     rights: OperatorPolicy,
     defs: String,
     users: Api<TenantUser>,
@@ -46,7 +48,7 @@ impl Story {
             roles: of(&world, &defs),
             tenants: Api::all(client.clone()),
             accounts: Api::all(client),
-            key: operator.access_key_id,
+            operator,
             rights,
             defs,
             world,
@@ -224,6 +226,10 @@ impl Story {
     }
 }
 
+fn code<E: ProvideErrorMetadata>(refused: E) -> String {
+    refused.code().unwrap_or_default().to_owned()
+}
+
 // proves: CloudAccount.spec.aws.permissionsBoundary AccessDenied
 #[tokio::test]
 async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
@@ -234,7 +240,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     story.by_hand().await;
     story.the_end().await;
     story.retained().await;
-    let needed = story.world.moto.granted(&story.key).await;
+    let needed = story.world.moto.granted(&story.operator.access_key_id).await;
     let idle: Vec<_> = story.rights.allowed().difference(&needed).cloned().collect();
     assert!(
         idle.is_empty(),
@@ -272,6 +278,27 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     annotate(&story.accounts, "aws", "tenantry.dev/reconcile", "now").await;
     ready(world, &story.accounts, "aws").await;
 
+    // Whatever else somebody gives the operator one day, it stays on its paths, under the boundary, and out of its own rights.
+    let iam = world.moto.iam();
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    iam.attach_user_policy().user_name("operator").policy_arn(admin).send().await.unwrap();
+    let operator = world.moto.iam_as(&story.operator);
+    let denied = [
+        operator.create_user().user_name("mallory").send().await.map_err(code).err(),
+        operator.create_access_key().user_name("operator").send().await.map_err(code).err(),
+        operator.delete_user_permissions_boundary().user_name("lp.alice").send().await.map_err(code).err(),
+        operator
+            .create_policy_version()
+            .policy_arn(format!("arn:aws:iam::{ACCOUNT_ID}:policy/platform/tenantry"))
+            .policy_document(ANYTHING)
+            .send()
+            .await
+            .map_err(code)
+            .err(),
+    ];
+    assert!(denied.iter().all(|it| it.as_deref() == Some("AccessDenied")), "{denied:?}");
+    iam.detach_user_policy().user_name("operator").policy_arn(admin).send().await.unwrap();
+
     // A boundary is not dropped by who may only set it. The policy for accounts without one may.
     story.account("").await;
     let denied = says(world, &story.users, "alice", "False", "AccessDenied").await;
@@ -285,7 +312,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
         user.permissions_boundary.is_none()
     })
     .await;
-    let needed = world.moto.granted(&story.key).await;
+    let needed = world.moto.granted(&story.operator.access_key_id).await;
     let idle: Vec<_> = unbounded.allowed().difference(&needed).cloned().collect();
     assert!(idle.is_empty(), "docs/aws/operator-policy-without-boundary.json: {idle:?}");
     delete(world, &story.tenants, "lp").await;

@@ -13,7 +13,7 @@ use crate::support::{
 use crate::tenant::launch;
 
 fn with_id(cluster: &str) -> Launch {
-    launch().environment("CLUSTER_ID", cluster)
+    launch().argument(&format!("--cluster-id={cluster}"))
 }
 
 async fn apply_all(world: &World) {

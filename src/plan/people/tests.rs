@@ -78,15 +78,12 @@ fn lines_of(users: &[&str], actions: Vec<CloudAction>, more: Vec<Action>, cluste
         tenant: TenantName::new("acme"),
         steps: cloud.chain(more).map(step).collect(),
         reads: BTreeMap::new(),
-        lookups: BTreeSet::new(),
         refusals: Vec::new(),
         withheld: Vec::new(),
         lookups: BTreeSet::new(),
         in_use: BTreeSet::new(),
         due: None,
         orphans: Vec::new(),
-        in_use: BTreeSet::new(),
-        due: None,
     };
     let accounts = BTreeMap::from([(account, inventory(users))]);
     let told = people(&plan, &accounts, &BTreeMap::new(), cluster, Timestamp::UNIX_EPOCH);

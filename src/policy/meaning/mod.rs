@@ -88,11 +88,25 @@ struct Atom {
     conditions: Conditions,
 }
 
-/// Says what the change from `before` to `after` means for the caller of whom `who` says what conditions and variables
-/// can know: `aws:username`, `aws:PrincipalTag/…`, `aws:PrincipalArn` and the like.
-#[must_use]
-pub fn meaning(before: &Carried, after: &Carried, who: &Context, now: Timestamp) -> Meaning {
-    let (before, after) = (Rules::of(before, who, now), Rules::of(after, who, now));
+/// What changes mean. Callers for whom the same statements change in the same way are compared once.
+#[derive(Debug, Default)]
+pub struct Meanings(BTreeMap<(Rules, Rules), Meaning>);
+
+impl Meanings {
+    /// Says what the change from `before` to `after` means for the caller of whom `who` says what conditions and
+    /// variables can know: `aws:username`, `aws:PrincipalTag/…`, `aws:PrincipalArn` and the like.
+    pub fn of(&mut self, before: &Carried, after: &Carried, who: &Context, now: Timestamp) -> Meaning {
+        let sides = (Rules::of(before, who, now), Rules::of(after, who, now));
+        if let Some(known) = self.0.get(&sides) {
+            return known.clone();
+        }
+        let meaning = compared(&sides.0, &sides.1);
+        self.0.insert(sides, meaning.clone());
+        meaning
+    }
+}
+
+fn compared(before: &Rules, after: &Rules) -> Meaning {
     let mut meaning = Meaning {
         loses_everything: is_shut(&after.identity),
         had_nothing: is_shut(&before.identity),
@@ -101,12 +115,12 @@ pub fn meaning(before: &Carried, after: &Carried, who: &Context, now: Timestamp)
     if before == after || (meaning.loses_everything && meaning.had_nothing) {
         return meaning;
     }
-    let candidates = candidates(&before, &after);
+    let candidates = candidates(before, after);
     if candidates.len() > RIGHTS_MAX {
         meaning.too_large = true;
         return meaning;
     }
-    let (mut before, mut after) = (Oracle::new(&before), Oracle::new(&after));
+    let (mut before, mut after) = (Oracle::new(before), Oracle::new(after));
     let (mut gains, mut loses) = (BTreeSet::new(), BTreeSet::new());
     for atom in candidates {
         match (before.allows(&atom), after.allows(&atom)) {
@@ -222,6 +236,10 @@ fn narrower(left: &Scope, right: &Scope, case: Case) -> Option<Scope> {
 /// Whether one scope covers the other: an example of the narrower with a word that no pattern holds matches only a
 /// pattern that is as wide.
 fn covers(wide: &Scope, narrow: &Scope, case: Case) -> bool {
+    // Most patterns are plain names, and most pairs of them differ: no need to read them as patterns.
+    if let (Some(wide), Some(narrow)) = (plain(wide), plain(narrow)) {
+        return if case == Case::Ignored { wide.eq_ignore_ascii_case(narrow) } else { wide == narrow };
+    }
     let matches = |pattern: &String, text: &str| {
         Pattern::new(pattern, Wildcards::Work, Some(&Context::new())).is_ok_and(|it| it.matches(text, case))
     };
@@ -229,6 +247,17 @@ fn covers(wide: &Scope, narrow: &Scope, case: Case) -> bool {
         Scope::These(patterns) => patterns.iter().any(|pattern| matches(pattern, text)),
         Scope::AllBut(patterns) => !patterns.iter().any(|pattern| matches(pattern, text)),
     })
+}
+
+/// The one name that a scope is, if it is one without wildcards and variables.
+fn plain(scope: &Scope) -> Option<&str> {
+    match scope {
+        Scope::These(patterns) => match patterns.as_slice() {
+            [one] if !one.contains(['*', '?', '$']) => Some(one),
+            _ => None,
+        },
+        Scope::AllBut(_) => None,
+    }
 }
 
 /// Texts that stand for all that a scope covers: wildcards stand for a word of their own, and for nothing.

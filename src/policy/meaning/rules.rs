@@ -22,7 +22,7 @@ pub(super) struct Rule {
 }
 
 /// What a caller carries, as rules.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rules {
     pub(super) identity: Vec<Rule>,
     pub(super) boundary: Option<Vec<Rule>>,

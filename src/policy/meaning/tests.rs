@@ -17,7 +17,7 @@ fn now() -> Timestamp {
 }
 
 fn told(before: &Carried, after: &Carried) -> Vec<String> {
-    let meaning = meaning(before, after, &who(), now());
+    let meaning = Meanings::default().of(before, after, &who(), now());
     let mut lines = Vec::new();
     let line = |sign: &str, right: &Right| match right.but.is_empty() {
         true => format!("{sign} {right}"),
@@ -82,7 +82,7 @@ fn suspension_takes_everything_and_its_end_gives_it_back() {
     let (free, shut) = (documents(&[WRITE]), documents(&[WRITE, SHUT]));
     assert_eq!(told(&free, &shut), ["- everything"]);
     assert_eq!(told(&shut, &free), ["+ s3:GetObject, s3:PutObject on arn:aws:s3:::data/acme/*"]);
-    assert!(meaning(&shut, &documents(&[SHUT]), &who(), now()).is_nothing());
+    assert!(Meanings::default().of(&shut, &documents(&[SHUT]), &who(), now()).is_nothing());
 }
 
 #[test]
@@ -169,4 +169,15 @@ fn a_change_that_is_too_large_says_so() {
     let actions: Vec<String> = (0..60).map(|n| format!("\"s3:Get{n}\"")).collect();
     let text = format!(r#"[{{"Effect":"Allow","Action":[{}],"Resource":[{}]}}]"#, actions.join(","), many.join(","));
     assert_eq!(told(&documents(&[]), &documents(&[&text])), ["too large"]);
+}
+
+#[test]
+fn a_role_of_many_actions_is_told_in_one_line() {
+    let actions: Vec<String> = (0..200).map(|n| format!("\"s3:Get{n}\"")).collect();
+    let text = format!(
+        r#"[{{"Effect":"Allow","Action":[{}],"Resource":["arn:aws:s3:::a/*","arn:aws:s3:::b/*","arn:aws:s3:::c"]}}]"#,
+        actions.join(",")
+    );
+    let lines = told(&documents(&[]), &documents(&[&text]));
+    assert!(lines.len() == 1 && lines[0].ends_with("s3:Get99 on arn:aws:s3:::a/*, arn:aws:s3:::b/*, arn:aws:s3:::c"));
 }
