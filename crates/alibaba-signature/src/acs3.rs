@@ -184,8 +184,8 @@ impl Rejected {
             Self::Missing(name) => format!("Missing{name}"),
             Self::Date => "InvalidTimeStamp.Format".to_owned(),
             Self::Expired => "InvalidTimeStamp.Expired".to_owned(),
-            Self::Payload => "InvalidContentSha256.Mismatch".to_owned(),
-            Self::Signature(_) => "SignatureDoesNotMatch".to_owned(),
+            // No code of its own is documented for a body that is another.
+            Self::Payload | Self::Signature(_) => "SignatureDoesNotMatch".to_owned(),
         }
     }
 }

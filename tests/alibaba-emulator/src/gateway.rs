@@ -18,7 +18,7 @@ use crate::authentication::{self, Nonces};
 use crate::caller::Caller;
 use crate::cloud::{Call, Cloud, uuid};
 use crate::maxcompute::data_plane;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, plain};
 use crate::refusal::Refusal;
 use crate::routes::{self, Needs, Route};
 use crate::switches::{Fault, Switches};
@@ -99,6 +99,7 @@ impl Gateway {
             Err(_) if for_data_plane => ("odps", "unknown", None, &nothing),
             Err(_) => ("unknown", wire.header("x-acs-action").unwrap_or("unknown"), None, &nothing),
         };
+        let parameters = &with_body(parameters, &wire.json());
         let (number, above) = self.switches.count(service, action, rate, parameters, signed_by(wire));
         sleep(Duration::from_millis(self.switches.latency())).await;
         let fault = self.switches.fault(service, action, parameters);
@@ -185,6 +186,17 @@ fn signed_by(wire: &Wire) -> (String, String) {
         .or_else(|| roa::parse(header).map(|(id, _)| id.to_owned()))
         .or_else(|| wire.parameters().text("AccessKeyId").map(str::to_owned));
     (key.unwrap_or_default(), agent)
+}
+
+/// The parameters with the scalars of a REST call's body, for faults and the log.
+fn with_body(parameters: &Parameters, body: &Value) -> Parameters {
+    let mut all = parameters.clone();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        if !value.is_object() && !value.is_array() && all.sent(name).is_none() {
+            all.insert(name, &plain(value));
+        }
+    }
+    all
 }
 
 fn injection(fault: &Fault) -> Refusal {

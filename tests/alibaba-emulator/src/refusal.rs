@@ -118,7 +118,8 @@ const KNOWN: &[(&str, u16, &str)] = &[
     ("EntityAlreadyExists.User", 409, "The user does already EXIST."),
     ("EntityAlreadyExists.Group", 409, "The group does already EXIST."),
     ("EntityAlreadyExists.Role", 409, "The role does already EXIST."),
-    ("EntityAlreadyExists.Policy", 409, "The policy does already EXIST."),
+    // So it is documented.
+    ("EntityAlreadyExists.Policy", 409, "The group does already EXIST."),
     ("EntityAlreadyExists.User.Group", 409, "The user has already joined the group."),
     ("EntityAlreadyExists.User.Policy", 409, "The user has already been attached this policy."),
     ("EntityAlreadyExists.Group.Policy", 409, "The group has already been attached this policy."),

@@ -100,7 +100,7 @@ fn logged(name: &str) -> bool {
         return false;
     }
     let name = name.to_lowercase();
-    !["password", "document", "token", "secret", "signature", "policybody"].iter().any(|part| name.contains(part))
+    !["password", "document", "token", "secret", "signature", "imageauth"].iter().any(|part| name.contains(part))
 }
 
 impl Switches {

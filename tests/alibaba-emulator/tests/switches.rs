@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Cloud, IMS, STS};
+use support::{Cloud, IMS, PAI, STS};
 
 #[tokio::test]
 async fn faults_hit_the_calls_that_they_name() {
@@ -25,6 +25,15 @@ async fn faults_hit_the_calls_that_they_name() {
         assert_eq!(answer.body["Message"], "Request was denied due to user flow control.");
     }
     cloud.ram("CreateUser", &[("UserName", "alice")]).await.fine();
+
+    let fault = json!({
+        "action": "CreateWorkspace", "service": "pai", "status": 503, "code": "ServiceUnavailable",
+        "parameters": {"WorkspaceName": "acme"},
+    });
+    cloud.turn("faults", json!([fault])).await;
+    let wanted = |name: &str| Some(json!({"WorkspaceName": name, "Description": "d", "EnvTypes": ["prod"]}));
+    cloud.rest(PAI, "POST", "/api/v1/workspaces", &[], wanted("beta")).await.fine();
+    cloud.rest(PAI, "POST", "/api/v1/workspaces", &[], wanted("acme")).await.is(503, "ServiceUnavailable");
 
     cloud.turn("faults", json!([{"action": "*", "status": 503, "code": "ServiceUnavailable", "service": "ims"}])).await;
     cloud.ram("ListUsers", &[]).await.fine();

@@ -111,6 +111,14 @@ async fn only_administrators_change_the_tenant_of_maxcompute() {
     let grant = format!("grant tenant role Admin to user {user}");
     assert_eq!(cloud.say("acme_ops", &grant).await.status, 200);
     assert_eq!(alice.say("acme_ops", "create tenant role acme_dev").await.status, 200);
+    // To administer the tenant is not to administer a project.
+    let add = "add tenant role acme_dev to project acme_ops";
+    let refused = alice.say("acme_ops", add).await;
+    assert!(refused.status == 403 && refused.text.contains("ODPS-0420095"), "{}", refused.text);
+    let users = "/api/v1/projects/acme_ops/roles/admin/users";
+    let member = json!({"add": [user]});
+    cloud.rest("2022-01-04", "PUT", users, &[], Some(member)).await.fine();
+    assert_eq!(alice.say("acme_ops", add).await.status, 200);
     let roles = alice.say("acme_ops", "LIST TENANT ROLES").await;
     assert!(roles.text.contains("acme_dev") && roles.text.contains("super_administrator"), "{}", roles.text);
 }

@@ -49,16 +49,19 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 /// Carries out a command that a caller sent.
 pub fn run(cloud: &mut Cloud, caller: &Caller, command: &Command) -> Said {
     let done = || Ok(json!("OK"));
-    let reads_own = match command {
+    let may = match command {
         Command::WhoAmI | Command::ShowPackages | Command::OfTheClient => true,
-        Command::GrantsForUser(user) => cloud.odps_known(user).is_some_and(|user| user == cloud.odps_user(caller)),
-        Command::AddRoleToProject { project, .. } | Command::RemoveRoleFromProject { project, .. } => {
-            let project = cloud.maxcompute.projects.get(project);
-            project.is_none_or(|project| cloud.administers_project(caller, project))
+        Command::GrantsForUser(user) => {
+            cloud.odps_known(user).is_some_and(|user| user == cloud.odps_user(caller))
+                || cloud.administers_tenant(caller)
         }
-        _ => false,
+        Command::AddRoleToProject { project, .. } | Command::RemoveRoleFromProject { project, .. } => {
+            let found = cloud.maxcompute.projects.get(project).ok_or_else(|| no_project(project))?;
+            cloud.administers_project(caller, found)
+        }
+        _ => cloud.administers_tenant(caller),
     };
-    if !reads_own && !cloud.administers_tenant(caller) {
+    if !may {
         return Err(denied(command.name()));
     }
     match command {

@@ -1,5 +1,7 @@
 //! Policies and who has them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::model::{Attachments, Policy, PolicyKind, PolicyRef, Version};
@@ -37,8 +39,13 @@ fn holders(cloud: &Cloud) -> impl Iterator<Item = &Attachments> {
     users.chain(groups).chain(cloud.ram.roles.values().map(|role| &role.policies))
 }
 
-pub fn attachments(cloud: &Cloud, policy: &PolicyRef) -> usize {
-    holders(cloud).flat_map(|attachments| attachments.keys()).filter(|(attached, _)| attached == policy).count()
+/// How often each policy is attached.
+fn counts(cloud: &Cloud) -> BTreeMap<&PolicyRef, usize> {
+    let mut counts = BTreeMap::new();
+    for (policy, _) in holders(cloud).flat_map(|attachments| attachments.keys()) {
+        *counts.entry(policy).or_default() += 1;
+    }
+    counts
 }
 
 pub fn tags(tags: &super::model::Tags) -> Value {
@@ -46,21 +53,23 @@ pub fn tags(tags: &super::model::Tags) -> Value {
     json!({"Tag": tags.collect::<Vec<_>>()})
 }
 
-fn shown(cloud: &Cloud, policy: &Policy) -> Map<String, Value> {
+fn shown(counts: &BTreeMap<&PolicyRef, usize>, policy: &Policy) -> Map<String, Value> {
     let reference = PolicyRef { kind: PolicyKind::Custom, name: policy.name.clone() };
+    let count = counts.get(&reference).copied().unwrap_or_default();
     let value = json!({
         "PolicyName": policy.name, "PolicyType": "Custom", "Description": policy.description,
         "DefaultVersion": format!("v{}", policy.default), "CreateDate": iso(policy.created),
-        "UpdateDate": iso(policy.updated), "AttachmentCount": attachments(cloud, &reference),
+        "UpdateDate": iso(policy.updated), "AttachmentCount": count,
     });
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn shown_system(cloud: &Cloud, policy: &SystemPolicy) -> Map<String, Value> {
+fn shown_system(counts: &BTreeMap<&PolicyRef, usize>, policy: &SystemPolicy) -> Map<String, Value> {
     let reference = PolicyRef { kind: PolicyKind::System, name: policy.name.to_owned() };
+    let count = counts.get(&reference).copied().unwrap_or_default();
     let value = json!({
         "PolicyName": policy.name, "PolicyType": "System", "Description": policy.description, "DefaultVersion": "v1",
-        "CreateDate": SYSTEM_DATE, "UpdateDate": SYSTEM_DATE, "AttachmentCount": attachments(cloud, &reference),
+        "CreateDate": SYSTEM_DATE, "UpdateDate": SYSTEM_DATE, "AttachmentCount": count,
     });
     value.as_object().cloned().unwrap_or_default()
 }
@@ -120,13 +129,13 @@ pub fn get(call: &mut Call<'_>) -> Outcome {
             let version = json!({
                 "VersionId": "v1", "IsDefaultVersion": true, "PolicyDocument": system.document, "CreateDate": SYSTEM_DATE,
             });
-            (shown_system(call.cloud, system), version)
+            (shown_system(&counts(call.cloud), system), version)
         }
         PolicyKind::Custom => {
             let custom = call.cloud.policy(&policy.name, call.now)?;
             let default = custom.versions.iter().find(|version| version.number == custom.default);
             (
-                shown(call.cloud, custom),
+                shown(&counts(call.cloud), custom),
                 default.map(|version| super::versions::shown(custom, version)).unwrap_or_default(),
             )
         }
@@ -141,7 +150,7 @@ pub fn describe(call: &mut Call<'_>) -> Outcome {
     let policy = call.cloud.policy_mut(name, now)?;
     policy.description = description;
     policy.updated = now;
-    Ok(json!({"Policy": shown(call.cloud, call.cloud.policy(name, now)?)}))
+    Ok(json!({"Policy": shown(&counts(call.cloud), call.cloud.policy(name, now)?)}))
 }
 
 pub fn delete(call: &mut Call<'_>) -> Outcome {
@@ -174,18 +183,19 @@ pub fn list(call: &mut Call<'_>) -> Outcome {
         return Err(Refusal::known("InvalidParameter.PolicyType"));
     }
     let filter = call.parameters.tags()?;
+    let counts = counts(call.cloud);
     let mut policies = Vec::new();
     if wanted != Some("System") {
         let custom = call.cloud.ram.policies.values().filter(|policy| policy.seen_from <= call.now);
         for policy in custom.filter(|policy| super::tags::carries(&policy.tags, &filter)) {
-            let mut shown = shown(call.cloud, policy);
+            let mut shown = shown(&counts, policy);
             shown.insert("Tags".to_owned(), tags(&policy.tags));
             policies.push((format!("Custom/{}", policy.name), Value::Object(shown)));
         }
     }
     if wanted != Some("Custom") && filter.is_empty() {
         for policy in system_policies::ALL {
-            policies.push((format!("System/{}", policy.name), Value::Object(shown_system(call.cloud, policy))));
+            policies.push((format!("System/{}", policy.name), Value::Object(shown_system(&counts, policy))));
         }
     }
     policies.sort_by(|left, right| left.0.cmp(&right.0));

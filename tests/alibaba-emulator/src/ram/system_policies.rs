@@ -21,7 +21,7 @@ const fn policy(name: &'static str, description: &'static str, document: &'stati
     SystemPolicy { name, description, document }
 }
 
-/// Sorted by name. The documents are the real ones' meaning for the services that are played here.
+/// The documents are the real ones' meaning for the services that are played here.
 pub const ALL: &[SystemPolicy] = &[
     policy("AdministratorAccess", "Provides full access to Alibaba Cloud services and resources.", allow!(r#""*""#)),
     policy("AliyunMaxComputeFullAccess", "Full access to MaxCompute.", allow!(r#""odps:*""#)),
@@ -47,6 +47,32 @@ pub const ALL: &[SystemPolicy] = &[
             r#"["pai:Get*","pai:List*","paidsw:Get*","paidsw:List*","paidlc:Get*","paidlc:List*","paiworkspace:Get*","paiworkspace:List*","paiimage:Get*","paiimage:List*","paidataset:Get*","paidataset:List*","paimodel:Get*","paimodel:List*"]"#
         ),
     ),
+    policy(
+        "AliyunBSSReadOnlyAccess",
+        "Read-only access to billing.",
+        allow!(r#"["bss:Describe*","bss:Get*","bss:List*","bss:Query*"]"#),
+    ),
+    policy(
+        "AliyunContainerRegistryReadOnlyAccess",
+        "Read-only access to Container Registry.",
+        allow!(r#"["cr:Get*","cr:List*","cr:Pull*"]"#),
+    ),
+    policy(
+        "AliyunCSReadOnlyAccess",
+        "Read-only access to Container Service.",
+        allow!(r#"["cs:Check*","cs:Describe*","cs:Get*","cs:List*"]"#),
+    ),
+    policy("AliyunECSFullAccess", "Full access to ECS.", allow!(r#""ecs:*""#)),
+    policy("AliyunECSReadOnlyAccess", "Read-only access to ECS.", allow!(r#"["ecs:Describe*","ecs:List*"]"#)),
+    policy("AliyunLogFullAccess", "Full access to Log Service.", allow!(r#""log:*""#)),
+    policy(
+        "AliyunLogReadOnlyAccess",
+        "Read-only access to Log Service.",
+        allow!(r#"["log:Get*","log:List*","log:Query*"]"#),
+    ),
+    policy("AliyunPAIDLCFullAccess", "Full access to PAI-DLC.", allow!(r#""paidlc:*""#)),
+    policy("AliyunPAIEASFullAccess", "Full access to PAI-EAS.", allow!(r#""eas:*""#)),
+    policy("AliyunVPCReadOnlyAccess", "Read-only access to VPC.", allow!(r#"["vpc:Describe*","vpc:List*"]"#)),
     policy("AliyunRAMFullAccess", "Full access to RAM.", allow!(r#""ram:*""#)),
     policy("AliyunRAMReadOnlyAccess", "Read-only access to RAM.", allow!(r#"["ram:Get*","ram:List*"]"#)),
     policy("AliyunSTSAssumeRoleAccess", "Access to STS AssumeRole.", allow!(r#""sts:AssumeRole""#)),

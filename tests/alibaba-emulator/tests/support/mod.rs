@@ -80,9 +80,15 @@ impl Cloud {
     }
 
     pub async fn send(&self, method: &str, target: &str, headers: &[(String, String)], body: &str) -> Answer {
+        let own: Vec<_> = headers.iter().filter(|(name, _)| name != "host").cloned().collect();
+        self.replay(method, target, &own, body).await
+    }
+
+    /// A request with exactly these headers, `host` too.
+    pub async fn replay(&self, method: &str, target: &str, headers: &[(String, String)], body: &str) -> Answer {
         let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let mut request = Request::builder().method(method).uri(format!("http://{}{target}", self.host));
-        for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
+        for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
