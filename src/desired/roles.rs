@@ -21,6 +21,7 @@ impl Compiler<'_> {
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             documents: BTreeMap::new(),
         };
         let Some(aws) = &role.spec.aws else { return grant };
@@ -35,8 +36,12 @@ impl Compiler<'_> {
                     Err(message) => {
                         self.refuse(&subject, Some(&name), Class::Invalid, message);
                         self.hold(&subject);
-                        // Its policy stays as it is, and so do its attachments.
-                        attached.insert(PolicyRef::Own(self.naming(&facts).policy(&grant.role, 1)));
+                        // Its policies stay as they are, however many there are, and so do their attachments.
+                        let naming = self.naming(&facts);
+                        let parts = (1..=ATTACHMENTS_MAX).map(|part| naming.policy(&grant.role, part));
+                        let parts: BTreeSet<PolicyRef> = parts.map(PolicyRef::Own).collect();
+                        attached.extend(parts.clone());
+                        grant.unknown.insert(name.clone(), parts);
                     }
                 }
             }
@@ -101,10 +106,10 @@ impl Compiler<'_> {
             }
             let naming = self.naming(&facts);
             let attached = self.everyone(&name, grants);
-            if attached.len() > ATTACHMENTS_MAX {
+            let number = attached.difference(&grants.unknown(&name)).count();
+            if number > ATTACHMENTS_MAX {
                 let message = format!(
-                    "{} policies would be attached to group {}: IAM allows {ATTACHMENTS_MAX}. Merge default roles, or drop some managedPolicies.",
-                    attached.len(),
+                    "{number} policies would be attached to group {}: IAM allows {ATTACHMENTS_MAX}. Merge default roles, or drop some managedPolicies.",
                     naming.group()
                 );
                 let tenant = self.tenant_ref.clone();

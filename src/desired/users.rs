@@ -27,7 +27,9 @@ const UNTIL_PREFIX: &str = "tenantry-until-";
 const CURRENT_TIME: &str = "aws:CurrentTime";
 
 impl Compiler<'_> {
-    pub(super) fn user(&mut self, user: &TenantUser, grants: &Grants) {
+    /// `is_over` says that the tenant's limits leave no room for the user: what it has stays as it is, and it can still be
+    /// suspended.
+    pub(super) fn user(&mut self, user: &TenantUser, grants: &Grants, is_over: bool) {
         let subject = manifest_ref(ManifestKind::TenantUser, user);
         self.check_user(&subject, user);
         for role in user.spec.roles.iter().chain(user.spec.temporary_roles.iter().map(|it| &it.name)) {
@@ -39,18 +41,34 @@ impl Compiler<'_> {
                 self.refuse(&subject, None, Class::Invalid, message);
             }
         }
-        for (name, facts) in self.accounts_of(&subject, user) {
-            let wanted = self.user_in(&subject, user, &name, &facts, grants);
-            if wanted.attached.len() > ATTACHMENTS_MAX {
+        for temporary in &user.spec.temporary_roles {
+            let grant = grants.get(&temporary.name);
+            let attached = grant.iter().flat_map(|grant| grant.attached.values()).flatten();
+            let mut managed = attached.filter(|policy| !matches!(policy, PolicyRef::Own(_)));
+            if let Some(policy) = managed.next() {
                 let message = format!(
-                    "{} policies would be attached to the user: IAM allows {ATTACHMENTS_MAX}. Merge roles, or make some default: true, which go on the group.",
-                    wanted.attached.len()
+                    "TenantRole {} has the managed policy {policy}, which cannot be given for a time: the rest of the role is. Write what it allows as statements.",
+                    temporary.name
+                );
+                self.refuse(&subject, None, Class::Invalid, message);
+            }
+        }
+        for (name, facts) in self.accounts_of(&subject, user) {
+            let mut wanted = self.user_in(&subject, user, &name, &facts, grants);
+            wanted.only_still = is_over;
+            let attached = wanted.attached.difference(&grants.unknown(&name)).count();
+            if attached > ATTACHMENTS_MAX {
+                let message = format!(
+                    "{attached} policies would be attached to the user: IAM allows {ATTACHMENTS_MAX}. Merge roles, or make some default: true, which go on the group.",
                 );
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
-                continue;
+                wanted.only_still = true;
             }
-            let inline: usize = wanted.inline.values().map(Document::size).sum();
+            // There is always room left for a suspension.
+            let suspension = Document::aws(vec![everything()]).size();
+            let others = wanted.inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY);
+            let inline = suspension + others.map(|(_, document)| document.size()).sum::<usize>();
             if inline > policy::AWS_INLINE_USER {
                 let message = format!(
                     "the inline policies for temporaryRoles, expiresAt and the account's deniedActions have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time, or deny fewer actions.",
@@ -58,7 +76,7 @@ impl Compiler<'_> {
                 );
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
-                continue;
+                wanted.only_still = true;
             }
             let chosen = Some(user.spec.user_name.as_str());
             let cloud_name = self.naming(&facts).user(&user.name_any(), chosen);
@@ -77,6 +95,16 @@ impl Compiler<'_> {
                 self.tenant_name
             );
             self.refuse(subject, None, Class::Invalid, message);
+        }
+        // A second CloudAccount of one account is refused on the Tenant; whom it was for is not taken away.
+        let is_twin = |name: &String| {
+            let facts = self.context.accounts.get(&AccountName::new(name));
+            let id = facts.and_then(|facts| facts.id.as_ref());
+            let same = |(_, other): &(AccountName, AccountFacts)| id.is_some() && other.id.as_ref() == id;
+            !all.iter().any(|(it, _)| it.as_str() == name) && all.iter().any(same)
+        };
+        if named.iter().any(is_twin) {
+            self.hold(subject);
         }
         all.into_iter().filter(|(name, _)| named.iter().any(|it| it == name.as_str())).collect()
     }
@@ -108,6 +136,8 @@ impl Compiler<'_> {
             groups: grouped.then(|| naming.group()).into_iter().collect(),
             attached,
             inline: self.inline(user, account, facts, grants),
+            kept_inline: self.kept_inline(user, account, grants),
+            only_still: false,
             key: self.key(subject, user, account, facts),
             login: self.login(subject, user, account, facts),
         }
@@ -138,6 +168,13 @@ impl Compiler<'_> {
         }
     }
 
+    /// Of roles for a time whose statements are not known now, what the user has of them stays.
+    fn kept_inline(&self, user: &TenantUser, account: &AccountName, grants: &Grants) -> BTreeSet<String> {
+        let unknown = |role: &str| grants.get(role).is_some_and(|grant| grant.unknown.contains_key(account));
+        let roles = user.spec.temporary_roles.iter().filter(|it| it.until.0 > self.context.now && unknown(&it.name));
+        roles.map(|it| format!("{UNTIL_PREFIX}{}", it.name)).collect()
+    }
+
     fn inline(
         &self,
         user: &TenantUser,
@@ -146,8 +183,6 @@ impl Compiler<'_> {
         grants: &Grants,
     ) -> BTreeMap<String, Document> {
         let mut inline = BTreeMap::new();
-        let everything =
-            || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
         if self.tenant.spec.suspended || user.spec.suspended {
             inline.insert(SUSPENDED_POLICY.to_owned(), Document::aws(vec![everything()]));
         }
@@ -174,6 +209,11 @@ impl Compiler<'_> {
         }
         inline
     }
+}
+
+/// A Deny of everything.
+fn everything() -> Statement {
+    Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]))
 }
 
 /// The statement until then. A bound of the role's own stays beside it: the current time always exists, so that the same
