@@ -364,7 +364,7 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    fn inline(
+    pub(super) fn inline(
         &mut self,
         of: &ObjectId,
         subject: &ManifestRef,

@@ -110,52 +110,61 @@ fn keep_objects(draft: &mut Draft<'_>, observed: &Observed<'_>, usable: &BTreeSe
         if at.namespace.as_ref().is_some_and(|namespace| !usable.contains(namespace)) {
             continue;
         }
-        let Some(object) = with_own_secrets(draft, observed, at, subject, object) else { continue };
+        let Some((object, needs)) = with_own_secrets(draft, observed, at, subject, object) else { continue };
         match observed.cluster.objects.get(at) {
             None => {
                 let action = Action::Cluster(ClusterAction::Create(object.clone()));
-                draft.step(subject, Rank::Change, action, Vec::new());
+                draft.step_after(&needs, subject, Rank::Change, action, Vec::new());
             }
             Some(seen) if !covers(&object.body, seen) => {
                 let action = Action::Cluster(ClusterAction::Apply(object.clone()));
-                draft.step(subject, Rank::Repair, action, differences(&object.body, seen));
+                draft.step_after(&needs, subject, Rank::Repair, action, differences(&object.body, seen));
             }
             Some(_) => {}
         }
     }
 }
 
-/// A Role for a user's own Secrets names those that are seen to be the user's: what a manifest calls its Secret may be
-/// another's. None where there is nothing to give, or nothing is known, yet.
+/// A Role for a user's own Secrets names those that are seen to be the user's, or that this plan makes for it: what a
+/// manifest calls its Secret may be another's. Comes with the steps that must succeed before; none where there is nothing
+/// to give, or nothing is known, yet.
 fn with_own_secrets(
     draft: &mut Draft<'_>,
     observed: &Observed<'_>,
     at: &ObjRef,
     subject: &ManifestRef,
     object: &KubeObject,
-) -> Option<KubeObject> {
+) -> Option<(KubeObject, Vec<usize>)> {
     if !at.name.starts_with(USER_PREFIX) {
-        return Some(object.clone());
+        return Some((object.clone(), Vec::new()));
     }
     let namespace = at.namespace.clone().unwrap_or_default();
-    if !observed.cluster.secrets_known.contains(&namespace) {
+    let is_there = observed.cluster.objects.contains_key(at);
+    if is_there && !observed.cluster.secrets_known.contains(&namespace) {
         return None;
     }
     let role = ObjRef { kind: KubeKind::Role, ..at.clone() };
     let uid = &draft.wanted.manifests.get(subject)?.uid;
     let mut body = draft.wanted.cluster.objects.get(&role)?.1.body.clone();
     let names = body.pointer_mut("/rules/0/resourceNames")?.as_array_mut()?;
+    let mut needs = Vec::new();
     names.retain(|name| {
         let secret = SecretTarget { namespace: namespace.clone(), name: name.as_str().unwrap_or_default().to_owned() };
-        observed.cluster.secrets.get(&secret).is_some_and(|seen| seen.owner_uid == *uid)
+        let making = draft.steps.iter().position(|step| match &step.action {
+            Action::IssueKey { wish, .. } => wish.secret == secret && wish.owner == *subject,
+            Action::IssueLogin { wish, .. } => wish.secret == secret && wish.owner == *subject,
+            _ => false,
+        });
+        needs.extend(making);
+        making.is_some() || observed.cluster.secrets.get(&secret).is_some_and(|seen| seen.owner_uid == *uid)
     });
     if names.is_empty() {
-        if observed.cluster.objects.contains_key(at) {
+        if is_there {
             draft.step(subject, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at.clone())), Vec::new());
         }
         return None;
     }
-    Some(if at.kind == KubeKind::Role { KubeObject { at: role, body } } else { object.clone() })
+    Some((if at.kind == KubeKind::Role { KubeObject { at: role, body } } else { object.clone() }, needs))
 }
 
 fn remove_objects(draft: &mut Draft<'_>, observed: &Observed<'_>) {

@@ -1,9 +1,11 @@
 //! The plan for a user whose manifest is refused: what it has stays, but it can be suspended, expire and come back.
 
+use std::collections::BTreeMap;
+
 use super::account::{Account, Standing};
 use super::conduct::OWN_INLINE;
-use super::{Rank, keys, logins};
-use crate::model::{CloudAction, ObjectId, WantedUser};
+use super::{keys, logins};
+use crate::model::{ObjectId, WantedUser};
 use crate::policy::{Document, Effect};
 
 impl Account<'_, '_, '_> {
@@ -13,18 +15,11 @@ impl Account<'_, '_, '_> {
             return;
         }
         let Some(seen) = self.inventory.users.get(&object.name).cloned() else { return };
-        for (name, document) in wanted.inline.iter().filter(|(_, document)| only_denies(document)) {
-            if !seen.inline.get(name).is_some_and(|seen| seen.same_meaning(document)) {
-                let action =
-                    CloudAction::PutInline { of: object.clone(), name: name.clone(), document: document.clone() };
-                self.step(&wanted.owner, Rank::Revoke, action, Vec::new());
-            }
-        }
-        let over =
-            seen.inline.iter().filter(|(name, document)| only_denies(document) && !wanted.inline.contains_key(*name));
-        let over = over.filter(|(name, _)| name.starts_with(OWN_INLINE));
-        let over: Vec<String> = over.map(|(name, _)| name.clone()).collect();
-        self.drop_inline(object, &wanted.owner, over);
+        let denies = |inline: &BTreeMap<String, Document>| -> BTreeMap<String, Document> {
+            let ours = inline.iter().filter(|(name, document)| name.starts_with(OWN_INLINE) && only_denies(document));
+            ours.map(|(name, document)| (name.clone(), document.clone())).collect()
+        };
+        self.inline(object, &wanted.owner, &denies(&seen.inline), &denies(&wanted.inline));
         // A key or a login that is not there yet is not made.
         let is_there = |secret| self.cluster.secrets.contains_key(secret);
         let key = wanted.key.as_ref().is_some_and(|wish| wish.inactive || is_there(&wish.secret));
@@ -41,3 +36,6 @@ impl Account<'_, '_, '_> {
 fn only_denies(document: &Document) -> bool {
     document.statements.iter().all(|statement| statement.effect == Effect::Deny)
 }
+
+#[cfg(test)]
+mod tests;
