@@ -44,15 +44,22 @@ impl<C: Cloud> Account<C> {
         }
         if !known && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. }) {
             // Taken over: now that it carries our marks, all of it is known, keys and a login that somebody holds too.
-            let finding = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await?;
-            self.inventory.lock().learn(&object, finding);
+            self.learn(&Read::Object(object.clone())).await?;
             if object.kind == ObjectKind::User {
-                for read in [Read::Keys(object.name.clone()), Read::Login(object.name.clone())] {
-                    let finding = self.cloud.read(&read, &self.inventory).await?;
-                    self.inventory.lock().learn(&object, finding);
-                }
+                self.learn(&Read::Keys(object.name.clone())).await?;
+                self.learn(&Read::Login(object.name.clone())).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Reads one thing live and takes it into the inventory.
+    ///
+    /// # Errors
+    /// The reading's own fault; what is known stays.
+    pub async fn learn(&self, read: &Read) -> Result<(), Fault> {
+        let finding = self.cloud.read(read, &self.inventory).await?;
+        self.inventory.lock().learn(&read.object(), finding);
         Ok(())
     }
 
@@ -111,9 +118,7 @@ impl<C: Cloud> Account<C> {
     /// After a surprise the object is read again, so that the next plan sees what is there. A fault here changes nothing:
     /// the surprise itself is what is told.
     async fn look_again(&self, object: &ObjectId) {
-        if let Ok(finding) = self.cloud.read(&Read::Object(object.clone()), &self.inventory).await {
-            self.inventory.lock().learn(object, finding);
-        }
+        let _ = self.learn(&Read::Object(object.clone())).await;
     }
 }
 

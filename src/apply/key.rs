@@ -57,8 +57,8 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
             && let Ok(effect) = account.cloud.execute(&undo, &account.inventory).await
         {
             account.inventory.lock().record(&undo, &effect, Instant::now());
-        } else if let Some(user) = account.inventory.lock().users.get_mut(user) {
-            user.keys = None;
+        } else {
+            forget_keys(account, user);
         }
     }
 
@@ -68,35 +68,25 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
     async fn was_written(&self, account: &Account<C>, user: &CloudName, wish: &KeyWish, key: &NewKey) -> bool {
         match self.cluster.read_secret(&wish.secret).await {
             Ok(Some(seen)) if seen.key_id.as_ref() == Some(&key.id) => return true,
-            Ok(_) => {
-                self.undo(account, user, key).await;
-            }
-            Err(_) => {
-                if let Some(user) = account.inventory.lock().users.get_mut(user) {
-                    user.keys = None;
-                }
-            }
+            Ok(_) => self.undo(account, user, key).await,
+            Err(_) => forget_keys(account, user),
         }
         false
     }
 
     async fn create(&self, account: &Account<C>, user: &CloudName) -> Result<NewKey, Fault> {
         let action = CloudAction::CreateKey(user.clone());
-        let result = account.cloud.execute(&action, &account.inventory).await;
-        let mut inventory = account.inventory.lock();
-        match result {
+        match account.cloud.execute(&action, &account.inventory).await {
             Ok(effect) => {
-                inventory.record(&action, &effect, Instant::now());
+                account.inventory.lock().record(&action, &effect, Instant::now());
                 match effect {
                     Effect::Key(key) => Ok(key),
                     _ => Err(Fault::new(Class::Transient, "CreateAccessKey", user, "the answer held no key")),
                 }
             }
             Err(fault) => {
-                // The key may have been made and its answer lost: what keys there are is unknown until they are read.
-                if let Some(user) = inventory.users.get_mut(user) {
-                    user.keys = None;
-                }
+                // The key may have been made and its answer lost.
+                forget_keys(account, user);
                 Err(fault)
             }
         }
@@ -115,5 +105,12 @@ impl<C: Cloud, K: Cluster> Applier<'_, C, K> {
         }
         let message = "the new key does not work yet; clouds take up to minutes to spread a key";
         Err(Fault::new(Class::Waiting, "sts:GetCallerIdentity", user, message))
+    }
+}
+
+/// What keys a user has is unknown until they are read.
+fn forget_keys<C>(account: &Account<C>, user: &CloudName) {
+    if let Some(user) = account.inventory.lock().users.get_mut(user) {
+        user.keys = None;
     }
 }

@@ -139,8 +139,7 @@ impl Operator {
             let known = || account.inventory.lock().users.get(&user).map(|it| (it.keys.clone(), it.login));
             let before = known();
             for read in [Read::Keys(user.clone()), Read::Login(user.clone())] {
-                let finding = account.cloud.read(&read, &account.inventory).await?;
-                account.inventory.lock().learn(&object, finding);
+                account.learn(&read).await?;
             }
             if known() != before {
                 changed.extend(account.inventory.lock().mark(&object).map(|mark| mark.tenant));

@@ -8,7 +8,7 @@ use super::Operator;
 use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
-use crate::cloud::{AnyCloud, Cloud as _};
+use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{Manifests, manifest_ref};
 use crate::model::{Fault, ObjectKind, Read};
@@ -89,8 +89,7 @@ impl Operator {
                 ObjectKind::Group => Vec::new(),
             };
             for read in reads {
-                let finding = account.cloud.read(&read, &account.inventory).await?;
-                account.inventory.lock().learn(&object, finding);
+                account.learn(&read).await?;
             }
         }
         Ok(())

@@ -22,6 +22,9 @@ impl Operator {
         accounts: &Reached,
         context: &Context,
     ) -> bool {
+        if !wanted.manifests.values().any(|life| life.deleting) {
+            return true;
+        }
         let mut all = true;
         let listed = manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| &it.name);
         let told = manifests.tenant.iter().filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);

@@ -53,14 +53,17 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut unread = Vec::new();
     for _ in 0..ROUNDS {
         let mut state = (stage.state)();
-        let known = stage.plan(&state);
+        let mut known = stage.plan(&state);
         if !known.reads.is_empty() {
             // Reading may take its time: what takes access away does not wait for it.
             let urgent = known.at_once();
-            let outcomes = stage.applier(&state).run(&urgent).await;
-            done.extend(urgent.steps.into_iter().zip(outcomes));
+            if !urgent.steps.is_empty() {
+                let outcomes = stage.applier(&state).run(&urgent).await;
+                done.extend(urgent.steps.into_iter().zip(outcomes));
+                known = stage.plan(&state);
+            }
         }
-        let (mut next, faults) = stage.look(&state).await;
+        let (mut next, faults) = stage.read_for(known, &state).await;
         unread.extend(faults);
         if !next.lookups.is_empty() {
             unread.extend(stage.look_at_workloads(&next).await);
@@ -108,8 +111,12 @@ impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
 impl<C: Cloud, K> Stage<'_, C, K> {
     /// Plans, reads what the plan asks for and plans again, and writes nothing. Also says which readings failed.
     pub async fn look(&self, state: &ClusterState) -> (Plan, Vec<(AccountName, Fault)>) {
+        self.read_for(self.plan(state), state).await
+    }
+
+    /// Reads what a plan for this state asks for and plans again.
+    async fn read_for(&self, mut next: Plan, state: &ClusterState) -> (Plan, Vec<(AccountName, Fault)>) {
         let mut faults = Vec::new();
-        let mut next = self.plan(state);
         for _ in 0..READINGS {
             if next.reads.is_empty() || !faults.is_empty() {
                 break;
@@ -145,10 +152,8 @@ impl<C: Cloud, K> Stage<'_, C, K> {
         for (name, reads) in &plan.reads {
             let Some(account) = self.accounts.get(name) else { continue };
             for read in reads {
-                let object = read.object();
-                match account.cloud.read(read, &account.inventory).await {
-                    Ok(finding) => account.inventory.lock().learn(&object, finding),
-                    Err(fault) => faults.push((name.clone(), fault)),
+                if let Err(fault) = account.learn(read).await {
+                    faults.push((name.clone(), fault));
                 }
             }
         }

@@ -29,7 +29,6 @@ use crate::model::{
     CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
-use crate::policy::Effect;
 
 pub use conduct::{Why, Withheld};
 pub use orphans::Orphan;
@@ -253,7 +252,7 @@ fn takes_access_away(action: &Action) -> bool {
     match action {
         Action::Cloud { action, .. } => match action {
             // A role for a time is an inline policy too.
-            CloudAction::PutInline { document, .. } => document.statements.iter().all(|it| it.effect == Effect::Deny),
+            CloudAction::PutInline { document, .. } => document.only_denies(),
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
             _ => false,

@@ -6,7 +6,7 @@ use super::account::{Account, Standing};
 use super::conduct::OWN_INLINE;
 use super::{keys, logins};
 use crate::model::{ObjectId, WantedUser};
-use crate::policy::{Document, Effect};
+use crate::policy::Document;
 
 impl Account<'_, '_, '_> {
     /// Only what takes access away, and what undoes that.
@@ -16,7 +16,7 @@ impl Account<'_, '_, '_> {
         }
         let Some(seen) = self.inventory.users.get(&object.name).cloned() else { return };
         let denies = |inline: &BTreeMap<String, Document>| -> BTreeMap<String, Document> {
-            let ours = inline.iter().filter(|(name, document)| name.starts_with(OWN_INLINE) && only_denies(document));
+            let ours = inline.iter().filter(|(name, document)| name.starts_with(OWN_INLINE) && document.only_denies());
             ours.map(|(name, document)| (name.clone(), document.clone())).collect()
         };
         self.inline(object, &wanted.owner, &denies(&seen.inline), &denies(&wanted.inline));
@@ -31,10 +31,6 @@ impl Account<'_, '_, '_> {
             logins::plan(self, &seen, wanted);
         }
     }
-}
-
-fn only_denies(document: &Document) -> bool {
-    document.statements.iter().all(|statement| statement.effect == Effect::Deny)
 }
 
 #[cfg(test)]

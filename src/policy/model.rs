@@ -50,6 +50,12 @@ impl Document {
         Self { version: RAM_VERSION.to_owned(), id: None, statements }
     }
 
+    /// Whether it grants nothing: every statement refuses.
+    #[must_use]
+    pub fn only_denies(&self) -> bool {
+        self.statements.iter().all(|statement| statement.effect == Effect::Deny)
+    }
+
     /// Whose language this is, by its version.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

@@ -39,6 +39,7 @@ mod credentials;
 mod digest;
 mod encoding;
 pub mod odps;
+mod request;
 pub mod roa;
 pub mod rpc;
 

@@ -10,24 +10,13 @@ use crate::Credentials;
 use crate::digest::{hmac_sha1_base64, hmac_sha256, same};
 use crate::encoding::decode;
 
+pub use crate::request::Request;
+
 /// The first word of `Authorization`.
 pub const SCHEME: &str = "ODPS";
 
 /// The header that carries the token of a temporary key.
 pub const TOKEN_HEADER: &str = "authorization-sts-token";
-
-/// A request as it is signed.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The HTTP method.
-    pub method: &'a str,
-    /// The path after the endpoint's own (without `/api`), as it is on the wire.
-    pub path: &'a str,
-    /// The query, decoded.
-    pub query: &'a [(String, String)],
-    /// The headers, names in lower case; `date` must be among them.
-    pub headers: &'a [(String, String)],
-}
 
 /// The value of the `Date` header for an instant, such as `Sun, 22 Nov 2026 04:48:06 GMT`.
 #[must_use]
@@ -44,9 +33,6 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
 /// The text that is signed.
 #[must_use]
 pub fn string_to_sign(request: &Request<'_>) -> String {
-    let header = |name: &str| {
-        request.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.trim()).unwrap_or_default()
-    };
     let own = |name: &str| name.starts_with("x-odps-");
     let both = request.headers.iter().chain(request.query);
     let mut special: Vec<_> =
@@ -65,9 +51,9 @@ pub fn string_to_sign(request: &Request<'_>) -> String {
     format!(
         "{}\n{}\n{}\n{}\n{}{resource}",
         request.method,
-        header("content-md5"),
-        header("content-type"),
-        header("date"),
+        request.header("content-md5"),
+        request.header("content-type"),
+        request.header("date"),
         special.concat()
     )
 }

@@ -7,31 +7,17 @@ use crate::Credentials;
 use crate::digest::{hmac_sha1_base64, same};
 use crate::encoding::decode;
 
+pub use crate::request::Request;
+
 /// The first word of `Authorization`.
 pub const SCHEME: &str = "acs";
-
-/// A request as it is signed.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The HTTP method.
-    pub method: &'a str,
-    /// The path as it is on the wire; it is signed decoded.
-    pub path: &'a str,
-    /// The query, decoded.
-    pub query: &'a [(String, String)],
-    /// The headers, names in lower case.
-    pub headers: &'a [(String, String)],
-}
 
 /// The text that is signed.
 #[must_use]
 pub fn string_to_sign(request: &Request<'_>) -> String {
-    let header = |name: &str| {
-        request.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.trim()).unwrap_or_default()
-    };
     let mut text = format!("{}\n", request.method);
     for name in ["accept", "content-md5", "content-type", "date"] {
-        text.push_str(header(name));
+        text.push_str(request.header(name));
         text.push('\n');
     }
     let own = request.headers.iter().filter(|(name, _)| name.starts_with("x-acs-"));
