@@ -284,6 +284,7 @@ impl Compiler<'_> {
             cluster: self.context.cluster.clone(),
             tenant: self.tenant_name.clone(),
             prefix: account.manifest.spec.name_prefix.clone(),
+            ram: account.manifest.spec.alibaba.is_some(),
         }
     }
 

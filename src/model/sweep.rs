@@ -17,6 +17,9 @@ pub const FRESH_WRITE: Duration = Duration::from_secs(120);
 pub struct Sweep {
     /// Users, groups and policies, without what the bulk call omits.
     pub found: Vec<Finding>,
+    /// Whether the bulk calls also omit documents, memberships and attachments: what was known of them still holds, and
+    /// of what was never read they are unknown.
+    pub bare: bool,
 }
 
 impl Inventory {
