@@ -7,6 +7,7 @@ mod credentials;
 mod grants;
 mod limits;
 mod roles;
+mod settled;
 mod unsupported;
 mod users;
 
@@ -111,6 +112,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         life,
         manifests: lives(manifests),
         retain: retains,
+        settled: settled::settled(manifests, context),
         conduct: conduct::conduct(manifests.tenant.as_deref(), context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),

@@ -303,6 +303,21 @@ impl CloudAction {
         )
     }
 
+    /// Whether after the act it is known what the object says and what hangs on it.
+    #[must_use]
+    pub fn says_all(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateGroup(_)
+                | Self::CreateUser(_)
+                | Self::CreatePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+        )
+    }
+
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {

@@ -37,10 +37,14 @@ impl Inventory {
                 continue;
             }
             let known = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
-            next.place(self.with_known_tags(found), known);
+            let (found, unread) =
+                if sweep.bare { self.with_known_parts(&object, found) } else { (self.with_known_tags(found), None) };
+            next.place(found, known);
+            next.note_unread(&object, unread);
         }
         for object in &fresh {
             self.carry_over(object, &mut next);
+            next.note_unread(object, self.unread.get(object).copied());
             next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
         next.quotas = std::mem::take(&mut self.quotas);

@@ -1,0 +1,154 @@
+//! What lists do not show: on a cloud without a bulk read of documents, memberships and attachments these are known of
+//! an object only once it was read itself, and stay known as long as nothing says otherwise.
+
+use super::action::{Finding, Read};
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
+use super::inventory::Inventory;
+
+/// Why what an object says and what hangs on it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It was never read.
+    Never,
+    /// It was, and lists show that it is another by now.
+    Moved,
+}
+
+impl Inventory {
+    /// Whether of one of our objects only marks are known: what it says, whom it belongs to and what is attached to it
+    /// is not, and makes no step.
+    #[must_use]
+    pub fn is_unread(&self, object: &ObjectId) -> bool {
+        self.unread.contains_key(object)
+    }
+
+    /// Whether lists show that the object is not as it was read, so that it should be read again soon.
+    #[must_use]
+    pub fn has_moved(&self, object: &ObjectId) -> bool {
+        self.unread.get(object) == Some(&Unread::Moved)
+    }
+
+    /// Our objects of which something is shown by no bulk call.
+    #[must_use]
+    pub fn with_hidden_parts(&self) -> Vec<ObjectId> {
+        let users = self.users.keys().map(ObjectId::user);
+        if !self.is_ram() {
+            return users.collect();
+        }
+        let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
+        users.chain(rest).collect()
+    }
+
+    /// The readings that show what no bulk call does.
+    #[must_use]
+    pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        let whole = self.is_ram().then(|| Read::Object(object.clone()));
+        let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
+        let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
+        whole.into_iter().chain(of_user).collect()
+    }
+
+    /// Everything that is known of an object of ours, to be compared with what is known later.
+    #[must_use]
+    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+        let name = &object.name;
+        match object.kind {
+            ObjectKind::User => (self.users.get(name).cloned(), None, None),
+            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
+            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+        }
+    }
+
+    /// A found object with what is known of it beside what lists show, and why not where it is
+    /// nothing.
+    pub(super) fn with_known_parts(&self, object: &ObjectId, found: Finding) -> (Finding, Option<Unread>) {
+        let read = !self.is_unread(object);
+        match found {
+            Finding::User(mut user) => match self.users.get(&user.name).filter(|_| read) {
+                Some(known) => {
+                    user.groups.clone_from(&known.groups);
+                    user.attached.clone_from(&known.attached);
+                    user.inline.clone_from(&known.inline);
+                    (Finding::User(user), None)
+                }
+                None => (Finding::User(user), Some(Unread::Never)),
+            },
+            Finding::Group(mut group) => match self.groups.get(&group.name).filter(|_| read) {
+                Some(known) => {
+                    group.attached.clone_from(&known.attached);
+                    group.inline.clone_from(&known.inline);
+                    (Finding::Group(group), None)
+                }
+                None => (Finding::Group(group), Some(Unread::Never)),
+            },
+            Finding::Policy(mut policy) => {
+                // Another version in force says something else.
+                match self.policies.get(&policy.name).filter(|_| read) {
+                    Some(known) if known.default_version == policy.default_version => {
+                        policy.document.clone_from(&known.document);
+                        policy.old_versions.clone_from(&known.old_versions);
+                        (Finding::Policy(policy), None)
+                    }
+                    Some(_) => (Finding::Policy(policy), Some(Unread::Moved)),
+                    None => (Finding::Policy(policy), self.unread.get(object).copied().or(Some(Unread::Never))),
+                }
+            }
+            other => (other, None),
+        }
+    }
+
+    /// Notes whether the parts of an object are known, if it is ours.
+    pub(super) fn note_unread(&mut self, object: &ObjectId, unread: Option<Unread>) {
+        let ours = match object.kind {
+            ObjectKind::User => self.users.contains_key(&object.name),
+            ObjectKind::Group => self.groups.contains_key(&object.name),
+            ObjectKind::Policy => self.policies.contains_key(&object.name),
+        };
+        if let Some(unread) = unread.filter(|_| ours) {
+            self.unread.insert(object.clone(), unread);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::model::{Sweep, Tags};
+    use crate::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT};
+
+    fn alice() -> User {
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let marks = [(TAG_CLUSTER, "c1"), (TAG_TENANT, "acme"), (TAG_OWNER, "tenantuser/acme/alice")];
+        User {
+            name: CloudName::new("acme.alice"),
+            path: "/tenants/c1/acme/".to_owned(),
+            arn: "acs:ram::1:user/acme.alice".to_owned(),
+            tags: marks.map(|(key, value)| tag(key, value)).into_iter().collect::<Tags>(),
+            boundary: None,
+            groups: Default::default(),
+            attached: Default::default(),
+            inline: Default::default(),
+            keys: None,
+            login: None,
+        }
+    }
+
+    #[test]
+    fn what_was_read_once_outlives_sweeps_that_do_not_show_it() {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        let object = ObjectId::user(&CloudName::new("acme.alice"));
+        let sweep = || Sweep { found: vec![Finding::User(alice())], bare: true };
+        inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
+        assert!(inventory.is_unread(&object));
+        let groups = [CloudName::new("acme")].into();
+        inventory.learn(&object, Finding::User(User { groups, ..alice() }));
+        assert!(!inventory.is_unread(&object));
+        let changed = inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
+        assert!(changed.is_empty() && !inventory.is_unread(&object));
+        assert_eq!(inventory.users[&object.name].groups.len(), 1);
+    }
+}
