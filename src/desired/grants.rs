@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::Statement;
 use crate::model::PolicyRef;
-use crate::names::AccountName;
+use crate::names::{AccountName, ManifestRef};
 use crate::policy::Document;
 
 /// One role, compiled.
@@ -17,6 +18,17 @@ pub(super) struct Grant {
     pub(super) attached: BTreeMap<AccountName, BTreeSet<PolicyRef>>,
     /// Its documents, by account; for those who have it for a time.
     pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
+    /// Where it is one policy a user, what that is made from, by account.
+    pub(super) templates: BTreeMap<AccountName, Template>,
+}
+
+/// What each user's own policy of a role is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    /// The TenantRole, which owns the policies.
+    pub(super) role: ManifestRef,
+    /// What they say.
+    pub(super) statements: Vec<Statement>,
 }
 
 /// All roles of the tenant by name.
@@ -37,9 +49,13 @@ impl Grants {
         self.0.get(role)?.first()
     }
 
+    /// The roles that every user has.
+    pub(super) fn defaults(&self) -> impl Iterator<Item = &Grant> {
+        self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default)
+    }
+
     /// What every user has in an account.
     pub(super) fn of_everyone(&self, account: &AccountName) -> BTreeSet<PolicyRef> {
-        let defaults = self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default);
-        defaults.filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
+        self.defaults().filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
     }
 }

@@ -4,6 +4,7 @@ mod account;
 mod cluster;
 mod conduct;
 mod credentials;
+mod dialect;
 mod grants;
 mod limits;
 mod roles;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{CloudAccount, DeletionPolicy, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
-use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
+use crate::model::{Class, Life, ManifestLife, Provider, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
 use crate::names::{
     ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID,
     TenantName,
@@ -58,6 +59,20 @@ pub struct AccountFacts {
 }
 
 impl AccountFacts {
+    /// Whose cloud it is in.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        if self.manifest.spec.alibaba.is_some() { Provider::Alibaba } else { Provider::Aws }
+    }
+
+    /// Its region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        let spec = &self.manifest.spec;
+        let alibaba = || spec.alibaba.as_ref().map(|alibaba| alibaba.region.as_str());
+        spec.aws.as_ref().map(|aws| aws.region.as_str()).or_else(alibaba).unwrap_or_default()
+    }
+
     /// Whether something may be in it that cannot be seen now. Where its credentials never answered nothing was made.
     #[must_use]
     pub fn is_unread(&self) -> bool {
@@ -286,7 +301,7 @@ impl Compiler<'_> {
             cluster: self.context.cluster.clone(),
             tenant: self.tenant_name.clone(),
             prefix: account.manifest.spec.name_prefix.clone(),
-            ram: account.manifest.spec.alibaba.is_some(),
+            ram: account.provider() == Provider::Alibaba,
         }
     }
 
@@ -324,7 +339,7 @@ impl Compiler<'_> {
             let name = AccountName::new(&account.name);
             let Some(facts) = self.context.accounts.get(&name) else { continue };
             let Some(id) = &facts.id else { continue };
-            if facts.manifest.spec.aws.is_some() && !self.gives_up(&name) && seen.insert(id.clone()) {
+            if !self.gives_up(&name) && seen.insert(id.clone()) {
                 accounts.push((name, facts.clone()));
             }
         }

@@ -12,7 +12,7 @@ mod sweep;
 mod unread;
 mod wanted;
 
-pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Read, SecretTarget};
+pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Provider, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User, mark_of_tags};
 pub use fault::{Class, Fault};
 pub use inventory::{Inventory, Quota};
