@@ -165,3 +165,6 @@ impl Cloud for Alibaba {
         keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), key).await
     }
 }
+
+#[cfg(test)]
+mod tests;
