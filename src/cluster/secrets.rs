@@ -134,7 +134,7 @@ impl SecretContent {
             owner: wish.owner.clone(),
             owner_uid: wish.owner_uid.clone(),
             credential: Credential::Password {
-                username: username.to_string(),
+                username: wish.typed(username),
                 password: password.clone(),
                 url: wish.url.clone(),
                 reset: wish.reset.clone(),

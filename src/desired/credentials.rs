@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::{AccountFacts, Compiler};
 use crate::api::{Duration, Rotation, TenantUser, WorkloadKind, annotations};
-use crate::model::{KeyWish, KubeKind, LoginWish, ObjRef, SecretTarget};
+use crate::model::{KeyWish, KubeKind, LoginWish, ObjRef, Provider, SecretTarget};
 use crate::names::{AccountName, ManifestRef, RAM_PARTITION, share, short_hash};
 
 /// The part of a key's life after which it may be replaced; the rest is where users are spread over.
@@ -56,6 +56,7 @@ impl Compiler<'_> {
             owner: subject.clone(),
             owner_uid: user.uid().unwrap_or_default(),
             url: sign_in_url(facts),
+            domain: sign_in_domain(facts),
             reset_required: wanted.password_reset_required,
             reset: user.annotations().get(annotations::RESET_PASSWORD).map(|value| short_hash(value)),
             inactive: self.stands_still(user),
@@ -85,6 +86,12 @@ fn sign_in_url(facts: &AccountFacts) -> String {
         "aws-us-gov" => format!("https://{account}.signin.amazonaws-us-gov.com/console"),
         _ => format!("https://{account}.signin.aws.amazon.com/console"),
     }
+}
+
+/// RAM's users type their principal name; the domain that an account has from the start has its id.
+fn sign_in_domain(facts: &AccountFacts) -> Option<String> {
+    let account = facts.id.as_deref().unwrap_or_default();
+    (facts.provider() == Provider::Alibaba).then(|| format!("{account}.onaliyun.com"))
 }
 
 /// `<secretName>-<account>`; the prefix is the user's name where none is given.
