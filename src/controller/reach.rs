@@ -77,11 +77,10 @@ where
     R: Fn(String) -> F,
     F: Future<Output = Result<Option<BTreeMap<String, SecretString>>, Fault>>,
 {
-    let aws = manifest.spec.aws.as_ref().map(|aws| (&aws.credentials_secret, AWS));
-    let alibaba = || manifest.spec.alibaba.as_ref().map(|alibaba| (&alibaba.credentials_secret, ALIBABA));
-    let Some((Some(secret), [id, half, token])) = aws.or_else(alibaba) else { return Ok(None) };
+    let Some(secret) = manifest.spec.credentials_secret() else { return Ok(None) };
+    let [id, half, token] = if manifest.spec.alibaba.is_some() { ALIBABA } else { AWS };
     let object = format!("Secret {secret}");
-    let Some(data) = read_secret(secret.clone()).await? else {
+    let Some(data) = read_secret(secret.to_owned()).await? else {
         let message = "there is no such Secret in the operator's own namespace. It is waited for.";
         return Err(Fault::new(Class::Waiting, "get", object, message));
     };

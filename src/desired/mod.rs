@@ -68,9 +68,7 @@ impl AccountFacts {
     /// Its region.
     #[must_use]
     pub fn region(&self) -> &str {
-        let spec = &self.manifest.spec;
-        let alibaba = || spec.alibaba.as_ref().map(|alibaba| alibaba.region.as_str());
-        spec.aws.as_ref().map(|aws| aws.region.as_str()).or_else(alibaba).unwrap_or_default()
+        self.manifest.spec.region()
     }
 
     /// Whether something may be in it that cannot be seen now. Where its credentials never answered nothing was made.

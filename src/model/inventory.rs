@@ -42,6 +42,8 @@ pub struct Inventory {
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
     pub(super) unread: BTreeMap<ObjectId, Unread>,
+    /// How much more often each of our policies was attached at the last sweep than was known.
+    pub(super) surplus: BTreeMap<CloudName, i64>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -61,6 +63,7 @@ impl Inventory {
             policies: BTreeMap::new(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
+            surplus: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
         }

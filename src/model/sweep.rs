@@ -20,6 +20,8 @@ pub struct Sweep {
     /// Whether the bulk calls also omit documents, memberships and attachments: what was known of them still holds, and
     /// of what was never read they are unknown.
     pub bare: bool,
+    /// To how many each customer's policy is attached, where bulk calls tell that and not to whom.
+    pub attachments: BTreeMap<CloudName, i64>,
 }
 
 impl Inventory {
@@ -31,14 +33,15 @@ impl Inventory {
         let fresh: BTreeSet<ObjectId> = self.written.keys().cloned().collect();
 
         let mut next = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
-        for found in sweep.found {
+        let (found, bare) = (sweep.found, sweep.bare);
+        for found in found {
             let Some(object) = id_of(&found) else { continue };
             if fresh.contains(&object) {
                 continue;
             }
             let known = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
             let (found, unread) =
-                if sweep.bare { self.with_known_parts(&object, found) } else { (self.with_known_tags(found), None) };
+                if bare { self.with_known_parts(&object, found) } else { (self.with_known_tags(found), None) };
             next.place(found, known);
             next.note_unread(&object, unread);
         }
@@ -50,7 +53,9 @@ impl Inventory {
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
         next.swept = true;
-        let changed = self.changed_tenants(&next);
+        let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
+        let mut changed = self.changed_tenants(&next);
+        changed.extend(moved);
         *self = next;
         changed
     }

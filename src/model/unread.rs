@@ -1,9 +1,12 @@
 //! What lists do not show: on a cloud without a bulk read of documents, memberships and attachments these are known of
 //! an object only once it was read itself, and stay known as long as nothing says otherwise.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::action::{Finding, Read};
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
 use super::inventory::Inventory;
+use crate::names::{CloudName, TenantName};
 
 /// Why what an object says and what hangs on it is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,7 @@ impl Inventory {
     /// nothing.
     pub(super) fn with_known_parts(&self, object: &ObjectId, found: Finding) -> (Finding, Option<Unread>) {
         let read = !self.is_unread(object);
+        let unread = self.unread.get(object).copied().or(Some(Unread::Never));
         match found {
             Finding::User(mut user) => match self.users.get(&user.name).filter(|_| read) {
                 Some(known) => {
@@ -71,7 +75,7 @@ impl Inventory {
                     user.inline.clone_from(&known.inline);
                     (Finding::User(user), None)
                 }
-                None => (Finding::User(user), Some(Unread::Never)),
+                None => (Finding::User(user), unread),
             },
             Finding::Group(mut group) => match self.groups.get(&group.name).filter(|_| read) {
                 Some(known) => {
@@ -79,7 +83,7 @@ impl Inventory {
                     group.inline.clone_from(&known.inline);
                     (Finding::Group(group), None)
                 }
-                None => (Finding::Group(group), Some(Unread::Never)),
+                None => (Finding::Group(group), unread),
             },
             Finding::Policy(mut policy) => {
                 // Another version in force says something else.
@@ -90,11 +94,59 @@ impl Inventory {
                         (Finding::Policy(policy), None)
                     }
                     Some(_) => (Finding::Policy(policy), Some(Unread::Moved)),
-                    None => (Finding::Policy(policy), self.unread.get(object).copied().or(Some(Unread::Never))),
+                    None => (Finding::Policy(policy), unread),
                 }
             }
             other => (other, None),
         }
+    }
+
+    /// Compares how often each of our policies is attached with what is known. Where that has changed since the last sweep
+    /// somebody's hand was in it: who may have it is read again soon. Says whose tenants these are.
+    pub(super) fn compare_attachments(
+        &self,
+        counts: &BTreeMap<CloudName, i64>,
+        fresh: &BTreeSet<ObjectId>,
+        next: &mut Self,
+    ) -> BTreeSet<TenantName> {
+        if counts.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut bearers: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
+        let all = next.users.keys().map(ObjectId::user).chain(next.groups.keys().map(ObjectId::group));
+        for object in all {
+            if let Some(tenant) = next.tenant_of(object.kind, &object.name).map(str::to_owned) {
+                bearers.entry(tenant).or_default().push(object);
+            }
+        }
+        let mut moved = BTreeMap::new();
+        for (name, policy) in &next.policies {
+            let Some(count) = counts.get(name) else { continue };
+            let Some(tenant) = policy.mark(&next.cluster).map(|mark| mark.tenant) else { continue };
+            let before = self.surplus.get(name).copied().unwrap_or_default();
+            let bearers = bearers.get(tenant.as_str()).map_or(&[][..], Vec::as_slice);
+            // Lists may not show yet what we just wrote, and what was never read cannot be compared.
+            let known = bearers.iter().all(|object| !fresh.contains(object) && !next.is_unread(object));
+            if !known || fresh.contains(&ObjectId::policy(name)) {
+                next.surplus.insert(name.clone(), before);
+                continue;
+            }
+            let has = |object: &&ObjectId| {
+                let attached = match object.kind {
+                    ObjectKind::User => next.users.get(&object.name).map(|user| &user.attached),
+                    _ => next.groups.get(&object.name).map(|group| &group.attached),
+                };
+                attached.is_some_and(|attached| attached.contains(&policy.arn))
+            };
+            let surplus = count - i64::try_from(bearers.iter().filter(has).count()).unwrap_or(i64::MAX);
+            if surplus != before {
+                let suspects = bearers.iter().filter(|object| surplus > before || has(object)).cloned();
+                moved.extend(suspects.map(|object| (object, tenant.clone())));
+            }
+            next.surplus.insert(name.clone(), surplus);
+        }
+        next.unread.extend(moved.keys().map(|object| (object.clone(), Unread::Moved)));
+        moved.into_values().collect()
     }
 
     /// Notes whether the parts of an object are known, if it is ours.
@@ -137,11 +189,49 @@ mod tests {
         }
     }
 
+    fn dev() -> Policy {
+        let marks = [(TAG_CLUSTER, "c1"), (TAG_TENANT, "acme"), (TAG_OWNER, "tenantrole/acme/dev")];
+        Policy {
+            name: CloudName::new("acme-dev"),
+            path: "/tenants/c1/acme/".to_owned(),
+            arn: "acs:ram::1:policy/acme-dev".to_owned(),
+            description: String::new(),
+            tags: Some(marks.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect()),
+            default_version: "v1".to_owned(),
+            old_versions: Vec::new(),
+            document: None,
+        }
+    }
+
+    #[test]
+    fn a_count_that_moves_has_the_suspects_read_once() {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        let (alice_id, dev_id) = (ObjectId::user(&alice().name), ObjectId::policy(&dev().name));
+        let found = || vec![Finding::User(alice()), Finding::Policy(dev())];
+        let sweep = |inventory: &mut Inventory, count| {
+            let attachments = [(dev().name, count)].into();
+            inventory.absorb(Sweep { found: found(), bare: true, attachments }, Instant::now(), Duration::ZERO)
+        };
+        let has_it = || Finding::User(User { attached: [dev().arn].into(), ..alice() });
+        sweep(&mut inventory, 1);
+        inventory.learn(&alice_id, has_it());
+        inventory.learn(&dev_id, Finding::Policy(dev()));
+        assert!(sweep(&mut inventory, 1).is_empty() && !inventory.is_unread(&alice_id));
+        // Somebody has attached it to something else: alice does not turn out to be that, and is left in peace.
+        assert_eq!(sweep(&mut inventory, 2), [TenantName::new("acme")].into());
+        assert!(inventory.has_moved(&alice_id));
+        inventory.learn(&alice_id, has_it());
+        assert!(sweep(&mut inventory, 2).is_empty() && !inventory.is_unread(&alice_id));
+        // Somebody has detached it.
+        sweep(&mut inventory, 1);
+        assert!(inventory.has_moved(&alice_id));
+    }
+
     #[test]
     fn what_was_read_once_outlives_sweeps_that_do_not_show_it() {
         let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
         let object = ObjectId::user(&CloudName::new("acme.alice"));
-        let sweep = || Sweep { found: vec![Finding::User(alice())], bare: true };
+        let sweep = || Sweep { found: vec![Finding::User(alice())], bare: true, ..Sweep::default() };
         inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
         assert!(inventory.is_unread(&object));
         let groups = [CloudName::new("acme")].into();

@@ -101,8 +101,8 @@ impl Provider {
         let now = Timestamp::now();
         // A link of the chain needs the one before only while it is fetched.
         let fresh = |temporary: &Temporary| temporary.renew_at > now;
-        if fetched.len() == self.links() && fetched.last().is_some_and(fresh) {
-            return Ok(fetched.last().map(|it| it.keys.clone()).unwrap_or_else(|| Keys::new("", "")));
+        if let Some(last) = fetched.last().filter(|last| fetched.len() == self.links() && fresh(last)) {
+            return Ok(last.keys.clone());
         }
         let mut reached = Vec::with_capacity(self.links());
         let mut keys = match &self.source {
