@@ -38,6 +38,11 @@ pub const MARK_PREFIX: &str = "tenantry.dev/";
 /// descriptions but not policy tags, so a sweep knows our policies without a call for each.
 pub const DESCRIPTION_PREFIX: &str = "tenantry: ";
 
+/// Before a TenantUser's name, in the name of the Role that gives its subject its own Secrets, and of its binding.
+pub const USER_PREFIX: &str = "tenantry:user:";
+/// The annotation that stands for what we last applied to a namespace or an object: what is taken out of a manifest is
+/// told by it, as fields of others beside ours are no difference.
+pub const APPLIED: &str = "tenantry.dev/applied";
 /// The annotation on a namespace that says which tenant it was made for; without it a namespace was adopted.
 pub const MADE_FOR: &str = "tenantry.dev/made-for";
 /// The annotation by which a namespace's admin gives it to the tenant that it names; on a TenantUser or TenantRole `"true"`

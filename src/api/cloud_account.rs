@@ -32,8 +32,8 @@ use super::{Duration, Usage, schema};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = schema::name_is_label(),
     validation = (
-        "!self.metadata.name.endsWith('-console')",
-        "metadata.name must not end in -console: Secrets with console passwords are named so"
+        "self.metadata.name != 'console' && !self.metadata.name.endsWith('-console')",
+        "metadata.name must not be console, nor end in -console: Secrets with console passwords are named so"
     )
 )]
 #[serde(rename_all = "camelCase")]

@@ -89,12 +89,17 @@ impl Operator {
             // An orphan's clock runs on what every look shows.
             changed.extend(self.orphans.tenants_in(name));
         }
-        if due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
+        // Where a twin reads the account for all of them, its rules are still this one's to compare.
+        let rules_due = entry.rules_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        if due || rules_due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
             let rules = self.keep_rules(name, manifest, &account).await;
             if rules.made {
                 changed.extend(self.world.tenants_of_account(name));
             }
-            self.accounts.update(name, |entry| entry.rules = rules);
+            self.accounts.update(name, |entry| {
+                entry.rules = rules;
+                entry.rules_at = Some(Instant::now());
+            });
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;

@@ -39,6 +39,8 @@ pub(super) struct Entry {
     pub(super) turns: BTreeMap<ObjectId, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
+    /// When the account's rules were last compared.
+    pub(super) rules_at: Option<Instant>,
     /// What became of the account's rules.
     pub(super) rules: Rules,
     /// The forced reconcile that was answered last.
@@ -110,7 +112,9 @@ impl Accounts {
     pub(super) fn is_first(&self, name: &AccountName) -> bool {
         let entries = self.entries.lock();
         let id = entries.get(name).and_then(|entry| entry.id.clone());
-        let first = entries.iter().find(|(_, entry)| entry.id.is_some() && entry.id == id && entry.account.is_some());
+        let first = entries.iter().find(|(_, entry)| {
+            entry.id.is_some() && entry.id == id && entry.account.is_some() && entry.trouble.is_none()
+        });
         first.is_none_or(|(first, _)| first == name)
     }
 

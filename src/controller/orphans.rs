@@ -16,6 +16,8 @@ use crate::plan::{Action, Orphan, Outcome};
 
 /// How many objects go in one account within [`DAY`].
 const A_DAY: usize = 10;
+/// No pass takes longer.
+const ONE_PASS: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Orphans {
     known: Mutex<BTreeMap<TenantName, BTreeMap<Orphan, Clock>>>,
     /// When objects went, by account id.
     gone: Mutex<BTreeMap<String, Vec<Instant>>>,
+    /// Which tenant's pass prunes in an account now, by the account's id: the room of a day is given to one at a time.
+    pruning: Mutex<BTreeMap<String, (TenantName, Instant)>>,
 }
 
 impl Orphans {
@@ -93,12 +97,33 @@ impl Orphans {
         ripe
     }
 
+    fn has_any(&self, tenant: &TenantName, account: &AccountName) -> bool {
+        self.known.lock().get(tenant).is_some_and(|known| known.keys().any(|orphan| orphan.account == *account))
+    }
+
     /// How many more objects may go in an account today.
     fn room(&self, account: &str, now: Instant) -> usize {
         let mut gone = self.gone.lock();
         let gone = gone.entry(account.to_owned()).or_default();
         gone.retain(|at| now.duration_since(*at) < DAY);
         A_DAY.saturating_sub(gone.len())
+    }
+
+    /// Whether this tenant's pass may prune in an account now: no other one does. A pass that never ended holds it up for
+    /// [`ONE_PASS`].
+    fn begins(&self, account: &str, tenant: &TenantName, now: Instant) -> bool {
+        let mut pruning = self.pruning.lock();
+        let other =
+            pruning.get(account).filter(|(other, since)| other != tenant && now.duration_since(*since) < ONE_PASS);
+        if other.is_some() {
+            return false;
+        }
+        pruning.insert(account.to_owned(), (tenant.clone(), now));
+        true
+    }
+
+    fn ends(&self, tenant: &TenantName) {
+        self.pruning.lock().retain(|_, (other, _)| other != tenant);
     }
 
     fn went(&self, account: &str, now: Instant) {
@@ -135,6 +160,9 @@ impl Operator {
         let (age, now) = (self.settings.orphan_age, Instant::now());
         for (account, conduct) in wanted.conduct.iter_mut().filter(|(_, conduct)| conduct.prune_orphans) {
             let Some(id) = self.accounts.entry(account).id else { continue };
+            if !self.orphans.has_any(&wanted.tenant, account) || !self.orphans.begins(&id, &wanted.tenant, now) {
+                continue;
+            }
             let room = self.orphans.room(&id, now);
             let ripe = self.orphans.ripe(&wanted.tenant, account, age, now, room).into_iter();
             let known = ripe.filter(|(_, (_, owner))| kind_of(owner).is_some_and(has_any));
@@ -170,6 +198,7 @@ impl Operator {
                 self.events.publish(manifest.as_ref(), Tone::Warning, "OrphanPruned", "Prune", &note).await;
             }
         }
+        self.orphans.ends(&wanted.tenant);
         let is_quiet = |orphan: &Orphan| {
             accounts.get(&orphan.account).is_some_and(|account| is_quiet(&account.inventory.lock(), &orphan.object))
         };
@@ -266,5 +295,16 @@ mod tests {
         (0..A_DAY).for_each(|_| orphans.went("1", start));
         assert_eq!((orphans.room("1", start + HOUR), orphans.room("2", start + HOUR)), (0, A_DAY));
         assert_eq!(orphans.room("1", start + DAY), A_DAY);
+    }
+
+    #[test]
+    fn one_tenant_at_a_time_is_given_the_room_of_an_account() {
+        let (orphans, now) = (Orphans::default(), Instant::now());
+        let (acme, beta) = (TenantName::new("acme"), TenantName::new("beta"));
+        assert!(orphans.begins("1", &acme, now) && orphans.begins("1", &acme, now) && orphans.begins("2", &beta, now));
+        assert!(!orphans.begins("1", &beta, now));
+        orphans.ends(&acme);
+        assert!(orphans.begins("1", &beta, now));
+        assert!(orphans.begins("1", &acme, now + ONE_PASS), "a pass that never ended is forgotten");
     }
 }

@@ -66,7 +66,7 @@ impl Operator {
         };
         let mut wanted = compile(name, &manifests, &context);
         self.ripen(&mut wanted);
-        let (accounts, twins) = self.accounts_of(name, &wanted, &snapshot.cluster);
+        let (accounts, twins) = self.accounts_of(name, &wanted, &context, &snapshot.cluster);
         stand_in(&mut wanted, &twins);
         self.read_afresh(name, &manifests, &accounts).await;
         let state = || {
@@ -142,6 +142,7 @@ impl Operator {
         &self,
         name: &TenantName,
         wanted: &Wanted,
+        context: &Context,
         state: &ClusterState,
     ) -> (Reached, BTreeMap<AccountName, AccountName>) {
         let in_secrets: BTreeSet<&str> = state.secrets.values().map(|secret| secret.account.as_str()).collect();
@@ -151,11 +152,18 @@ impl Operator {
             .into_iter()
             .filter(|(account, _)| !wanted.abandons(account))
             .partition(|(account, _)| wanted.accounts.contains_key(account));
+        // What is wanted in an account that cannot be reached is not known: a twin that can be reached would take all of it
+        // for unwanted.
+        let lost = lost(wanted, context);
         let mut chosen: BTreeMap<usize, (AccountName, Arc<Account<AnyCloud>>)> = BTreeMap::new();
         let mut accounts = Reached::new();
         let mut twins = BTreeMap::new();
         for (each, account) in first.into_iter().chain(rest) {
             let inventory = Arc::as_ptr(&account.inventory) as usize;
+            let may_be_lost = |id: &str| lost.iter().any(|known| known.as_deref().is_none_or(|known| known == id));
+            if !wanted.accounts.contains_key(&each) && may_be_lost(&account.inventory.lock().account) {
+                continue;
+            }
             let (stands, account) = chosen.entry(inventory).or_insert_with(|| (each.clone(), account)).clone();
             if wanted.accounts.contains_key(&each)
                 || in_secrets.contains(each.as_str())
@@ -302,6 +310,20 @@ fn still(manifests: &Manifests, now: Timestamp) -> BTreeMap<ManifestRef, Reason>
         }
     }
     still
+}
+
+/// The ids, as far as they are known, of the accounts that a living Tenant names and that cannot be reached now.
+fn lost(wanted: &Wanted, context: &Context) -> Vec<Option<String>> {
+    if wanted.life != Life::Alive {
+        return Vec::new();
+    }
+    let named = wanted.conduct.iter().filter(|(_, conduct)| conduct.named && !conduct.abandoned);
+    let facts = named.filter_map(|(name, _)| context.accounts.get(name)).filter(|facts| facts.id.is_none());
+    let id = |facts: &crate::desired::AccountFacts| {
+        let told = facts.manifest.status.as_ref().and_then(|status| status.account_id.clone());
+        facts.manifest.spec.account_id.clone().or(told)
+    };
+    facts.map(id).collect()
 }
 
 /// When the tenant is due again: what failed decides, by its class.

@@ -23,8 +23,9 @@ impl Operator {
         context: &Context,
     ) -> bool {
         let mut all = true;
-        let named_by_tenant: Vec<AccountName> =
-            manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| AccountName::new(&it.name)).collect();
+        let listed = manifests.tenant.iter().flat_map(|it| &it.spec.accounts).map(|it| &it.name);
+        let told = manifests.tenant.iter().filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);
+        let named_by_tenant: Vec<AccountName> = listed.chain(told.map(|it| &it.name)).map(AccountName::new).collect();
         // What is given up is not waited for, and what is only observed stays as it is, marks and all.
         let is_cleaned = |name: &AccountName| !wanted.abandons(name) && !wanted.observes(name);
         let unread =

@@ -4,8 +4,8 @@ use super::AccountFacts;
 use crate::api::{PasswordPolicy, PermissionsBoundary};
 use crate::model::{PasswordRules, Tags, WantedPolicy, WantedRules};
 use crate::names::{
-    AccountName, ClusterId, DESCRIPTION_PREFIX, ManifestKind, ManifestRef, TAG_CLUSTER, TAG_OWNER, boundary_policy,
-    cluster_path,
+    AccountName, ClusterId, DESCRIPTION_PREFIX, ManifestKind, ManifestRef, TAG_CLUSTER, TAG_OWNER, TAG_PRINCIPAL_USER,
+    TAG_TENANT, TAG_UID, boundary_policy, cluster_path,
 };
 use crate::policy::{Document, Effect, Scope, Statement};
 
@@ -16,39 +16,48 @@ const RAM_MINIMUM_LENGTH: i32 = 8;
 /// What resources and principals of a tenant carry, and nobody but the operator may change.
 const PRINCIPAL_TENANT: &str = "aws:PrincipalTag/tenant";
 const RESOURCE_TENANT: &str = "aws:ResourceTag/tenant";
+const REQUEST_TENANT: &str = "aws:RequestTag/tenant";
 /// Every act by which somebody could come to more rights, own or another's.
-const ESCALATION: [&str; 18] = [
+const ESCALATION: [&str; 24] = [
+    "iam:Accept*",
     "iam:Add*",
     "iam:Attach*",
     "iam:Create*",
     "iam:Deactivate*",
     "iam:Delete*",
     "iam:Detach*",
+    "iam:Disable*",
     "iam:Put*",
     "iam:Remove*",
+    "iam:Reset*",
     "iam:Set*",
     "iam:Tag*",
     "iam:Untag*",
     "iam:Update*",
     "iam:Upload*",
+    "sts:AssumeRoot",
     "sts:GetFederationToken",
     "sts:TagSession",
     "organizations:*",
     "account:*",
+    "identitystore:*",
+    "sso-directory:*",
     "sso:*",
 ];
 /// What shows other tenants' principals and policies.
-const IDENTITY_READS: [&str; 10] = [
+const IDENTITY_READS: [&str; 12] = [
+    "iam:GenerateCredentialReport",
     "iam:GetAccessKeyLastUsed",
+    "iam:GetAccountAuthorizationDetails",
+    "iam:GetCredentialReport",
     "iam:GetGroup*",
     "iam:GetLoginProfile",
+    "iam:GetPolicy*",
     "iam:GetRole*",
-    "iam:GetUser*",
     "iam:GetSSHPublicKey",
-    "iam:ListAccessKeys",
-    "iam:ListAttached*",
-    "iam:ListGroupsForUser",
-    "iam:ListUserPolicies",
+    "iam:GetUser*",
+    "iam:List*",
+    "iam:Simulate*",
 ];
 
 /// What should hold for an account; `id` is the account's, once its credentials have answered.
@@ -108,12 +117,37 @@ fn managed_boundary(partition: &str, id: &str, cluster: &ClusterId) -> Document 
         |kind: &str| format!("arn:{partition}:iam::{id}:{kind}{}${{{PRINCIPAL_TENANT}}}/*", cluster_path(cluster));
     let everything = these(&["*"]);
     let own_roles = Scope::AllBut(vec![own("role")]);
-    let own_identities = Scope::AllBut(vec![own("user"), own("group"), own("role"), own("policy")]);
+    let vendors = format!("arn:{partition}:iam::aws:policy/*");
+    let own_identities = Scope::AllBut(vec![own("user"), own("group"), own("role"), own("policy"), vendors]);
+    let marks = [TAG_PRINCIPAL_USER, TAG_CLUSTER, TAG_TENANT, TAG_OWNER, TAG_UID];
     Document::aws(vec![
         named(Statement::new(Effect::Allow, everything.clone(), everything.clone()), "Ceiling"),
         named(Statement::new(Effect::Deny, these(&ESCALATION), everything.clone()), "NoEscalation"),
         named(Statement::new(Effect::Deny, these(&["iam:PassRole", "sts:AssumeRole"]), own_roles), "OwnRolesOnly"),
         named(Statement::new(Effect::Deny, these(&IDENTITY_READS), own_identities), "OwnIdentitiesOnly"),
+        // A variable without a value would make the statements above say nothing.
+        named(
+            Statement::new(Effect::Deny, everything.clone(), everything.clone()).when(
+                "Null",
+                PRINCIPAL_TENANT,
+                &["true"],
+            ),
+            "Untagged",
+        ),
+        named(
+            Statement::new(Effect::Deny, everything.clone(), everything.clone()).when(
+                "ForAnyValue:StringEquals",
+                "aws:TagKeys",
+                &marks,
+            ),
+            "MarksAreOurs",
+        ),
+        named(
+            Statement::new(Effect::Deny, everything.clone(), everything.clone())
+                .when("StringNotEquals", REQUEST_TENANT, &[&format!("${{{PRINCIPAL_TENANT}}}")])
+                .when("Null", REQUEST_TENANT, &["false"]),
+            "TagsOfOthers",
+        ),
         named(
             Statement::new(Effect::Deny, everything.clone(), everything)
                 .when("StringNotEquals", RESOURCE_TENANT, &[&format!("${{{PRINCIPAL_TENANT}}}")])
@@ -178,6 +212,10 @@ mod tests {
         for action in ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicy"] {
             assert!(!allowed(action, &arn("policy/tenants/c1/tenantry_boundary_c1"), None), "{action}");
         }
+        for action in ["iam:GetAccountAuthorizationDetails", "iam:ListUsers", "iam:ResetServiceSpecificCredential"] {
+            assert!(!allowed(action, &arn("user/admin"), None), "{action}");
+        }
+        assert!(allowed("iam:ListAccessKeys", &arn("user/tenants/c1/acme/acme.alice"), None));
         assert!(!allowed("iam:DeleteUserPermissionsBoundary", &arn("user/tenants/c1/acme/acme.alice"), None));
     }
 }

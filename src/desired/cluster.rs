@@ -10,7 +10,9 @@ use super::credentials::{console_secret_name, secret_name};
 use super::{Compiler, manifest_ref};
 use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantRole, TenantUser};
 use crate::model::{Class, KubeKind, KubeObject, ObjRef, WantedNamespace, label_of_tenant};
-use crate::names::{AccountName, LABEL_DEFINITIONS, ManifestKind, ManifestRef, operator_binding};
+use crate::names::{
+    APPLIED, AccountName, LABEL_DEFINITIONS, ManifestKind, ManifestRef, USER_PREFIX, operator_binding, short_hash,
+};
 
 /// The ClusterRole that the operator binds to itself where it keeps Secrets.
 pub const SECRETS_ROLE: &str = "tenantry-secrets";
@@ -56,7 +58,8 @@ impl Compiler<'_> {
 
     fn put(&mut self, subject: &ManifestRef, at: ObjRef, mut body: Value) {
         let (key, value) = label_of_tenant(self.tenant_name);
-        body["metadata"] = json!({"labels": {key: value}});
+        let applied = short_hash(&body.to_string());
+        body["metadata"] = json!({"labels": {key: value}, "annotations": {APPLIED: applied}});
         self.cluster.objects.insert(at.clone(), (subject.clone(), KubeObject { at, body }));
     }
 
@@ -190,8 +193,9 @@ impl Compiler<'_> {
         let Some(subject) = &user.spec.kubernetes else { return };
         let owner = manifest_ref(ManifestKind::TenantUser, user);
         let accounts = user.spec.accounts.clone();
-        let accounts = accounts.unwrap_or_else(|| self.tenant.spec.accounts.iter().map(|it| it.name.clone()).collect());
-        let accounts: Vec<AccountName> = accounts.into_iter().map(AccountName::new).collect();
+        let listed = self.tenant.spec.accounts.iter().map(|it| &it.name);
+        let named = |name: &&String| accounts.as_ref().is_none_or(|accounts| accounts.contains(name));
+        let accounts: Vec<AccountName> = listed.filter(named).map(AccountName::new).collect();
         let mut secrets: Vec<String> = Vec::new();
         if user.spec.access_key.is_some() {
             secrets.extend(accounts.iter().map(|account| secret_name(user, account)));
@@ -203,7 +207,7 @@ impl Compiler<'_> {
             return;
         }
         let namespace = user.namespace().unwrap_or_default();
-        let name = format!("tenantry:user:{}", user.name_any());
+        let name = format!("{USER_PREFIX}{}", user.name_any());
         let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]});
         let at = ObjRef::namespaced(KubeKind::Role, &namespace, &name);
         self.put(&owner, at, json!({"rules": [rule]}));

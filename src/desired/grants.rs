@@ -16,6 +16,8 @@ pub(super) struct Grant {
     pub(super) default: bool,
     /// What is attached to who has it, by account.
     pub(super) attached: BTreeMap<AccountName, BTreeSet<PolicyRef>>,
+    /// What is attached to who has it where the role is refused, by account: it stays as it is, as far as it is there.
+    pub(super) unknown: BTreeMap<AccountName, BTreeSet<PolicyRef>>,
     /// Its documents, by account; for those who have it for a time.
     pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
     /// Where it is one policy a user, what that is made from, by account.
@@ -52,6 +54,12 @@ impl Grants {
     /// The roles that every user has.
     pub(super) fn defaults(&self) -> impl Iterator<Item = &Grant> {
         self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default)
+    }
+
+    /// What roles that are refused may have left in an account.
+    pub(super) fn unknown(&self, account: &AccountName) -> BTreeSet<PolicyRef> {
+        let all = self.0.values().flatten();
+        all.filter_map(|grant| grant.unknown.get(account)).flatten().cloned().collect()
     }
 
     /// What every user has in an account.

@@ -3,25 +3,32 @@
 use std::sync::Arc;
 
 use super::{Compiler, manifest_ref};
-use crate::api::TenantUser;
+use crate::api::{Tenant, TenantUser};
 use crate::model::Class;
 use crate::names::ManifestKind;
 
+/// How many access keys a user wants: one in each of its accounts.
+#[must_use]
+pub fn keys_wanted(tenant: &Tenant, user: &TenantUser) -> i32 {
+    let accounts = user.spec.accounts.as_ref().map_or(tenant.spec.accounts.len(), Vec::len);
+    if user.spec.access_key.is_some() { i32::try_from(accounts).unwrap_or(i32::MAX) } else { 0 }
+}
+
 impl Compiler<'_> {
-    /// The users that the limits leave room for; `users` comes oldest first.
-    pub(super) fn within_limits(&mut self, users: Vec<Arc<TenantUser>>) -> Vec<Arc<TenantUser>> {
-        let Some(limits) = self.tenant.spec.limits.clone() else { return users };
+    /// The users that the limits leave room for, and those that are over; `users` comes oldest first. Who is refused takes
+    /// no room.
+    pub(super) fn within_limits(
+        &mut self,
+        users: Vec<Arc<TenantUser>>,
+    ) -> (Vec<Arc<TenantUser>>, Vec<Arc<TenantUser>>) {
+        let Some(limits) = self.tenant.spec.limits.clone() else { return (users, Vec::new()) };
         let (mut count, mut keys) = (0, 0);
-        let mut room = Vec::with_capacity(users.len());
+        let (mut room, mut over) = (Vec::with_capacity(users.len()), Vec::new());
         for user in users {
-            count += 1;
-            if user.spec.access_key.is_some() {
-                let accounts = user.spec.accounts.as_ref().map_or(self.tenant.spec.accounts.len(), Vec::len);
-                keys += i32::try_from(accounts).unwrap_or(i32::MAX);
-            }
-            let over = [("users", count, limits.users), ("accessKeys", keys, limits.access_keys)];
-            let over = over.into_iter().find(|(_, used, limit)| limit.is_some_and(|limit| *used > limit));
-            match over {
+            let mine = keys_wanted(self.tenant, &user);
+            let with = [("users", count + 1, limits.users), ("accessKeys", keys + mine, limits.access_keys)];
+            let asked = with.into_iter().filter(|(what, ..)| *what == "users" || mine > 0);
+            match asked.into_iter().find(|(_, used, limit)| limit.is_some_and(|limit| *used > limit)) {
                 Some((what, used, limit)) => {
                     let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
                     let message = format!(
@@ -30,10 +37,15 @@ impl Compiler<'_> {
                     );
                     self.refuse(&subject, None, Class::LimitExceeded, message);
                     self.hold(&subject);
+                    over.push(user);
                 }
-                None => room.push(user),
+                None => {
+                    count += 1;
+                    keys += mine;
+                    room.push(user);
+                }
             }
         }
-        room
+        (room, over)
     }
 }

@@ -13,6 +13,7 @@ mod unsupported;
 mod users;
 
 pub use conduct::given_up;
+pub use limits::keys_wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -253,10 +254,16 @@ impl Compiler<'_> {
         }
         let grants = grants::Grants::new(compiled);
         self.groups(&grants);
-        let users = self.within_limits(users);
+        let (mut users, over) = self.within_limits(users);
         for user in &users {
-            self.user(user, &grants);
+            self.user(user, &grants, false);
         }
+        for user in &over {
+            self.user(user, &grants, true);
+        }
+        // Lowering a limit takes nothing from those who are there.
+        let there = |user: &&Arc<TenantUser>| user.status.as_ref().is_some_and(|status| !status.accounts.is_empty());
+        users.extend(over.iter().filter(there).cloned());
         self.cluster(&roles, &users);
     }
 

@@ -12,6 +12,8 @@ use crate::model::{Class, PolicyRef, Provider, WantedGroup, WantedPolicy};
 use crate::names::{AccountName, DESCRIPTION_PREFIX, ManifestKind, ManifestRef};
 use crate::policy::Document;
 
+/// The most policies that one role can have been split into, as no more can be attached to anyone on either cloud.
+const PARTS_MAX: usize = 10;
 /// Stands for a user where a role is only tried out.
 const ANYBODY: &str = "user";
 
@@ -23,6 +25,7 @@ impl Compiler<'_> {
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             documents: BTreeMap::new(),
             templates: BTreeMap::new(),
         };
@@ -43,8 +46,12 @@ impl Compiler<'_> {
                     Err(message) => {
                         self.refuse(&subject, Some(&name), Class::Invalid, message);
                         self.hold(&subject);
-                        // Its policy stays as it is, and so do its attachments.
-                        attached.insert(PolicyRef::Own(self.naming(&facts).policy(&grant.role, 1)));
+                        // Its policies stay as they are, however many there are, and so do their attachments.
+                        let naming = self.naming(&facts);
+                        let parts = (1..=PARTS_MAX).map(|part| naming.policy(&grant.role, part));
+                        let parts: BTreeSet<PolicyRef> = parts.map(PolicyRef::Own).collect();
+                        attached.extend(parts.clone());
+                        grant.unknown.insert(name.clone(), parts);
                     }
                 }
             }
@@ -93,7 +100,8 @@ impl Compiler<'_> {
                 Provider::Aws => "Merge default roles, or drop some managedPolicies.",
                 Provider::Alibaba => "Merge default roles, or drop some systemPolicies.",
             };
-            if let Some(message) = facts.too_many(&attached, 0, &group, help) {
+            let counted = attached.difference(&grants.unknown(&name)).cloned().collect();
+            if let Some(message) = facts.too_many(&counted, 0, &group, help) {
                 let tenant = self.tenant_ref.clone();
                 self.refuse(&tenant, Some(&name), Class::Invalid, message);
                 self.hold(&tenant);

@@ -24,7 +24,9 @@ pub const DENIED_POLICY: &str = "tenantry-denied";
 const UNTIL_PREFIX: &str = "tenantry-until-";
 
 impl Compiler<'_> {
-    pub(super) fn user(&mut self, user: &TenantUser, grants: &Grants) {
+    /// `is_over` says that the tenant's limits leave no room for the user: what it has stays as it is, and it can still be
+    /// suspended.
+    pub(super) fn user(&mut self, user: &TenantUser, grants: &Grants, is_over: bool) {
         let subject = manifest_ref(ManifestKind::TenantUser, user);
         self.check_user(&subject, user);
         for role in user.spec.roles.iter().chain(user.spec.temporary_roles.iter().map(|it| &it.name)) {
@@ -36,15 +38,32 @@ impl Compiler<'_> {
                 self.refuse(&subject, None, Class::Invalid, message);
             }
         }
+        for temporary in &user.spec.temporary_roles {
+            let grant = grants.get(&temporary.name);
+            let attached = grant.iter().flat_map(|grant| grant.attached.values()).flatten();
+            let mut managed = attached.filter(|policy| !matches!(policy, PolicyRef::Own(_)));
+            if let Some(policy) = managed.next() {
+                let message = format!(
+                    "TenantRole {} has the managed policy {policy}, which cannot be given for a time: the rest of the role is. Write what it allows as statements.",
+                    temporary.name
+                );
+                self.refuse(&subject, None, Class::Invalid, message);
+            }
+        }
         for (name, facts) in self.accounts_of(&subject, user) {
-            let wanted = self.user_in(&subject, user, &name, &facts, grants);
+            let mut wanted = self.user_in(&subject, user, &name, &facts, grants);
+            wanted.only_still = is_over;
+            let counted = wanted.attached.difference(&grants.unknown(&name)).cloned().collect();
             let help = "Merge roles, or make some default: true, which go on the group.";
-            if let Some(message) = facts.too_many(&wanted.attached, wanted.inline.len(), "the user", help) {
+            if let Some(message) = facts.too_many(&counted, wanted.inline.len(), "the user", help) {
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
-                continue;
+                wanted.only_still = true;
             }
-            let inline: usize = wanted.inline.values().map(Document::size).sum();
+            // There is always room left for a suspension.
+            let suspension = facts.document(vec![everything()]).size();
+            let others = wanted.inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY);
+            let inline = suspension + others.map(|(_, document)| document.size()).sum::<usize>();
             if facts.provider() == Provider::Aws && inline > policy::AWS_INLINE_USER {
                 let message = format!(
                     "the inline policies for temporaryRoles, expiresAt and the account's deniedActions have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time, or deny fewer actions.",
@@ -52,7 +71,7 @@ impl Compiler<'_> {
                 );
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
-                continue;
+                wanted.only_still = true;
             }
             let chosen = Some(user.spec.user_name.as_str());
             let cloud_name = self.naming(&facts).user(&user.name_any(), chosen);
@@ -71,6 +90,16 @@ impl Compiler<'_> {
                 self.tenant_name
             );
             self.refuse(subject, None, Class::Invalid, message);
+        }
+        // A second CloudAccount of one account is refused on the Tenant; whom it was for is not taken away.
+        let is_twin = |name: &String| {
+            let facts = self.context.accounts.get(&AccountName::new(name));
+            let id = facts.and_then(|facts| facts.id.as_ref());
+            let same = |(_, other): &(AccountName, AccountFacts)| id.is_some() && other.id.as_ref() == id;
+            !all.iter().any(|(it, _)| it.as_str() == name) && all.iter().any(same)
+        };
+        if named.iter().any(is_twin) {
+            self.hold(subject);
         }
         all.into_iter().filter(|(name, _)| named.iter().any(|it| it == name.as_str())).collect()
     }
@@ -103,6 +132,8 @@ impl Compiler<'_> {
             groups: grouped.then(|| naming.group()).into_iter().collect(),
             attached,
             inline: self.inline(user, account, facts, grants),
+            kept_inline: self.kept_inline(user, account, grants),
+            only_still: false,
             key: self.key(subject, user, account, facts),
             login: self.login(subject, user, account, facts),
         }
@@ -156,6 +187,13 @@ impl Compiler<'_> {
         }
     }
 
+    /// Of roles for a time whose statements are not known now, what the user has of them stays.
+    fn kept_inline(&self, user: &TenantUser, account: &AccountName, grants: &Grants) -> BTreeSet<String> {
+        let unknown = |role: &str| grants.get(role).is_some_and(|grant| grant.unknown.contains_key(account));
+        let roles = user.spec.temporary_roles.iter().filter(|it| it.until.0 > self.context.now && unknown(&it.name));
+        roles.map(|it| format!("{UNTIL_PREFIX}{}", it.name)).collect()
+    }
+
     fn inline(
         &self,
         user: &TenantUser,
@@ -164,8 +202,6 @@ impl Compiler<'_> {
         grants: &Grants,
     ) -> BTreeMap<String, Document> {
         let mut inline = BTreeMap::new();
-        let everything =
-            || Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]));
         if self.tenant.spec.suspended || user.spec.suspended {
             inline.insert(SUSPENDED_POLICY.to_owned(), facts.document(vec![everything()]));
         }
@@ -197,6 +233,11 @@ impl Compiler<'_> {
         }
         inline
     }
+}
+
+/// A Deny of everything.
+fn everything() -> Statement {
+    Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]))
 }
 
 /// The statement until then. A bound of the role's own stays beside it, under another operator: on AWS the same one with

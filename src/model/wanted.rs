@@ -123,6 +123,10 @@ pub struct WantedUser {
     pub attached: BTreeSet<PolicyRef>,
     /// Its inline policies by name.
     pub inline: BTreeMap<String, Document>,
+    /// Names of inline policies that stay as they are: what they should say is not known now.
+    pub kept_inline: BTreeSet<String>,
+    /// Whether only what takes access away, and undoes that, is done: the manifest is refused, and what it has stays.
+    pub only_still: bool,
     /// Its key; none: it has no keys.
     pub key: Option<KeyWish>,
     /// Its console login; none: it has none.

@@ -11,7 +11,7 @@ use crate::names::{AccountName, CloudName, ManifestRef, Mark};
 use crate::policy::{self, Document};
 
 /// Where a wanted object stands.
-enum Standing {
+pub(super) enum Standing {
     /// There is none.
     Absent,
     /// It is there and ours.
@@ -90,7 +90,7 @@ impl Account<'_, '_, '_> {
         mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant && mark.is_of(owner)
     }
 
-    fn standing(&mut self, object: &ObjectId, owner: &ManifestRef) -> Standing {
+    pub(super) fn standing(&mut self, object: &ObjectId, owner: &ManifestRef) -> Standing {
         let adopt = self.life(owner).is_some_and(|life| life.adopt);
         let known = match object.kind {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
@@ -109,6 +109,7 @@ impl Account<'_, '_, '_> {
             return match mark {
                 // Our mark on another path is ours only if the manifest says that it took the object over.
                 Some(mark) if self.is_mark_of(&mark, owner) && (on_our_path || adopt) => Standing::Ours,
+                None if adopt && self.is_anothers(&path) => self.beneath_another(object, owner, &path),
                 None if adopt => Standing::Adoptable,
                 mark => self.foreign(object, owner, mark.as_ref()),
             };
@@ -119,7 +120,13 @@ impl Account<'_, '_, '_> {
                 self.draft.read(self.name, Read::Object(object.clone()));
                 Standing::Other
             }
-            Some(stub) if stub.mark.is_none() && adopt => Standing::Adoptable,
+            Some(stub) if stub.mark.is_none() && adopt => {
+                let path = path_of_arn(&stub.arn);
+                if self.is_anothers(path) {
+                    return self.beneath_another(object, owner, path);
+                }
+                Standing::Adoptable
+            }
             Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
         }
     }
@@ -138,6 +145,23 @@ impl Account<'_, '_, '_> {
             self.draft.read(self.name, Read::Object(object.clone()));
         }
         !unread
+    }
+
+    /// Whether a path is another tenant's, or another cluster's: what lies there without a mark was let go by them, and is
+    /// theirs to have again.
+    fn is_anothers(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix("/tenants/") else { return false };
+        let mut parts = rest.split('/');
+        let (cluster, tenant) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        cluster != self.inventory.cluster.as_str() || tenant != self.draft.wanted.tenant.as_str()
+    }
+
+    fn beneath_another(&mut self, object: &ObjectId, owner: &ManifestRef, path: &str) -> Standing {
+        let message = format!(
+            "{object} lies under {path}, which is not this tenant's: it cannot be taken over. Nothing was changed. Choose another name."
+        );
+        self.refuse(owner, Class::NotOwned, message);
+        Standing::Other
     }
 
     fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
@@ -252,6 +276,9 @@ impl Account<'_, '_, '_> {
         let object = ObjectId::user(name);
         self.claimed.insert(object.clone());
         let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
+        if wanted.only_still {
+            return self.stand_still(&object, wanted);
+        }
         match self.standing(&object, &wanted.owner) {
             Standing::Other => {}
             Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
@@ -327,7 +354,9 @@ impl Account<'_, '_, '_> {
             self.take_away(&wanted.owner, action, self.is_foreign_group(group));
         }
         let object = ObjectId::user(&seen.name);
-        self.inline(&object, &wanted.owner, &seen.inline, &wanted.inline);
+        let seen_inline = seen.inline.iter().filter(|(name, _)| !wanted.kept_inline.contains(*name));
+        let seen_inline = seen_inline.map(|(name, document)| (name.clone(), document.clone())).collect();
+        self.inline(&object, &wanted.owner, &seen_inline, &wanted.inline);
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
     }
 
@@ -357,7 +386,7 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    fn inline(
+    pub(super) fn inline(
         &mut self,
         of: &ObjectId,
         subject: &ManifestRef,
@@ -385,6 +414,14 @@ impl Account<'_, '_, '_> {
                 _ => false,
             })
     }
+}
+
+/// The path in the ARN of a user, group or policy.
+fn path_of_arn(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let from = resource.find('/').unwrap_or(resource.len());
+    let to = resource.rfind('/').map_or(resource.len(), |at| at + 1);
+    resource.get(from..to).unwrap_or_default()
 }
 
 /// The part of an ARN that people know it by.

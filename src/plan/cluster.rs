@@ -7,10 +7,13 @@ use serde_json::json;
 use super::difference::differences;
 use super::{Action, Draft, Observed, Rank};
 use crate::model::{
-    Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, SecretSeen, WantedNamespace,
-    covers,
+    Class, ClusterAction, KubeKind, KubeObject, Life, NamespaceSeen, ObjRef, Refusal, SecretSeen, SecretTarget,
+    WantedNamespace, covers,
 };
-use crate::names::{ADOPT, AccountName, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, operator_binding};
+use crate::names::{
+    ADOPT, APPLIED, AccountName, MADE_FOR, ManifestKind, ManifestRef, TAG_TENANT, USER_PREFIX, operator_binding,
+    short_hash,
+};
 
 pub(super) fn plan(draft: &mut Draft<'_>, observed: &Observed<'_>) {
     let wanted = draft.wanted;
@@ -50,8 +53,9 @@ fn keep_namespace(
     wanted: &WantedNamespace,
 ) -> bool {
     let at = ObjRef::cluster_scoped(KubeKind::Namespace, name);
+    let applied = short_hash(&json!(wanted.labels).to_string());
     let Some(seen) = observed.cluster.namespaces.get(name) else {
-        let annotations = json!({MADE_FOR: draft.wanted.tenant.as_str()});
+        let annotations = json!({MADE_FOR: draft.wanted.tenant.as_str(), APPLIED: applied});
         let body = json!({"metadata": {"labels": wanted.labels, "annotations": annotations}});
         draft.step(tenant, Rank::Change, Action::Cluster(ClusterAction::Create(KubeObject { at, body })), Vec::new());
         return true;
@@ -60,17 +64,18 @@ fn keep_namespace(
         draft.refusals.push(Refusal { subject: tenant.clone(), account: None, class: problem.0, message: problem.1 });
         return false;
     }
-    if !wanted.labels.iter().all(|(key, value)| seen.labels.get(key) == Some(value)) {
+    let all_there = wanted.labels.iter().all(|(key, value)| seen.labels.get(key) == Some(value));
+    if !all_there || seen.annotations.get(APPLIED) != Some(&applied) {
         let missing: Vec<String> = wanted
             .labels
             .iter()
             .filter(|(key, value)| seen.labels.get(*key) != Some(value))
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
-        let mut metadata = json!({"labels": wanted.labels});
+        // Server-side apply takes away what we no longer state.
+        let mut metadata = json!({"labels": wanted.labels, "annotations": {APPLIED: applied}});
         if seen.annotations.get(MADE_FOR).map(String::as_str) == Some(draft.wanted.tenant.as_str()) {
-            // Server-side apply takes away what we no longer state.
-            metadata["annotations"] = json!({MADE_FOR: draft.wanted.tenant.as_str()});
+            metadata["annotations"][MADE_FOR] = json!(draft.wanted.tenant.as_str());
         }
         let body = json!({"metadata": metadata});
         draft.step(tenant, Rank::Change, Action::Cluster(ClusterAction::Apply(KubeObject { at, body })), missing);
@@ -105,18 +110,61 @@ fn keep_objects(draft: &mut Draft<'_>, observed: &Observed<'_>, usable: &BTreeSe
         if at.namespace.as_ref().is_some_and(|namespace| !usable.contains(namespace)) {
             continue;
         }
+        let Some((object, needs)) = with_own_secrets(draft, observed, at, subject, object) else { continue };
         match observed.cluster.objects.get(at) {
             None => {
                 let action = Action::Cluster(ClusterAction::Create(object.clone()));
-                draft.step(subject, Rank::Change, action, Vec::new());
+                draft.step_after(&needs, subject, Rank::Change, action, Vec::new());
             }
             Some(seen) if !covers(&object.body, seen) => {
                 let action = Action::Cluster(ClusterAction::Apply(object.clone()));
-                draft.step(subject, Rank::Repair, action, differences(&object.body, seen));
+                draft.step_after(&needs, subject, Rank::Repair, action, differences(&object.body, seen));
             }
             Some(_) => {}
         }
     }
+}
+
+/// A Role for a user's own Secrets names those that are seen to be the user's, or that this plan makes for it: what a
+/// manifest calls its Secret may be another's. Comes with the steps that must succeed before; none where there is nothing
+/// to give, or nothing is known, yet.
+fn with_own_secrets(
+    draft: &mut Draft<'_>,
+    observed: &Observed<'_>,
+    at: &ObjRef,
+    subject: &ManifestRef,
+    object: &KubeObject,
+) -> Option<(KubeObject, Vec<usize>)> {
+    if !at.name.starts_with(USER_PREFIX) {
+        return Some((object.clone(), Vec::new()));
+    }
+    let namespace = at.namespace.clone().unwrap_or_default();
+    let is_there = observed.cluster.objects.contains_key(at);
+    if is_there && !observed.cluster.secrets_known.contains(&namespace) {
+        return None;
+    }
+    let role = ObjRef { kind: KubeKind::Role, ..at.clone() };
+    let uid = &draft.wanted.manifests.get(subject)?.uid;
+    let mut body = draft.wanted.cluster.objects.get(&role)?.1.body.clone();
+    let names = body.pointer_mut("/rules/0/resourceNames")?.as_array_mut()?;
+    let mut needs = Vec::new();
+    names.retain(|name| {
+        let secret = SecretTarget { namespace: namespace.clone(), name: name.as_str().unwrap_or_default().to_owned() };
+        let making = draft.steps.iter().position(|step| match &step.action {
+            Action::IssueKey { wish, .. } => wish.secret == secret && wish.owner == *subject,
+            Action::IssueLogin { wish, .. } => wish.secret == secret && wish.owner == *subject,
+            _ => false,
+        });
+        needs.extend(making);
+        making.is_some() || observed.cluster.secrets.get(&secret).is_some_and(|seen| seen.owner_uid == *uid)
+    });
+    if names.is_empty() {
+        if is_there {
+            draft.step(subject, Rank::Revoke, Action::Cluster(ClusterAction::Delete(at.clone())), Vec::new());
+        }
+        return None;
+    }
+    Some((if at.kind == KubeKind::Role { KubeObject { at: role, body } } else { object.clone() }, needs))
 }
 
 fn remove_objects(draft: &mut Draft<'_>, observed: &Observed<'_>) {

@@ -11,7 +11,7 @@ use crate::model::{CloudAction, ClusterAction, ObjectId, Policy, Tags, Wanted};
 use crate::names::{AccountName, CloudName, MARK_PREFIX, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER};
 
 /// How the names of our own inline policies begin.
-const OWN_INLINE: &str = "tenantry-";
+pub(super) const OWN_INLINE: &str = "tenantry-";
 
 /// Why something that differs is not put right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

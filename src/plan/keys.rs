@@ -43,6 +43,9 @@ fn keep_one(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef,
     }
     let cluster = account.cluster;
     let secret = cluster.secrets.get(&wish.secret);
+    if secrets::is_anothers(account, owner, &wish.secret) {
+        return;
+    }
     let ours = secret.filter(|secret| secret.owner_uid == wish.owner_uid);
     let in_secret = ours.and_then(|secret| Some((secret, secret.key_id.as_ref()?)));
     let Some(keys) = &user.keys else {

@@ -37,6 +37,9 @@ fn keep(account: &mut Account<'_, '_, '_>, user: &User, owner: &ManifestRef, wis
     if user.login != Some(Login::Off) && secrets::unread(account, owner, &wish.secret) {
         return;
     }
+    if secrets::is_anothers(account, owner, &wish.secret) {
+        return;
+    }
     let cluster = account.cluster;
     // One without an owner was let go while the account was only observed, and holds the password all the same.
     let owned = |secret: &&SecretSeen| secret.owner_uid == wish.owner_uid || secret.owner_uid.is_empty();

@@ -18,6 +18,7 @@ mod report;
 mod restarts;
 mod rules;
 mod secrets;
+mod still;
 
 use std::collections::{BTreeMap, BTreeSet};
 

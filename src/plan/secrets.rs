@@ -71,3 +71,15 @@ fn is_end_of_credential(action: &Action) -> bool {
     let Action::Cloud { action, .. } = action else { return false };
     matches!(action, CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_))
 }
+
+/// Whether the Secret is another user's of the same tenant; it is said then, and nothing is written over it.
+pub(super) fn is_anothers(account: &mut Account<'_, '_, '_>, owner: &ManifestRef, secret: &SecretTarget) -> bool {
+    let seen = account.cluster.secrets.get(secret);
+    let Some(other) = seen.map(|seen| seen.owner_name.clone()).filter(|name| *name != owner.name) else { return false };
+    let message = format!(
+        "Secret {}/{} is that of TenantUser {other}. Nothing was changed. Give one of the two another accessKey.secretName.",
+        secret.namespace, secret.name
+    );
+    account.refuse(owner, Class::NotOwned, message);
+    true
+}

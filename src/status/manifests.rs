@@ -10,7 +10,7 @@ use crate::api::{
     AccessKeyState, AccessKeyStatus, ObservedStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantRole,
     TenantRoleStatus, TenantStatus, TenantUser, TenantUserStatus, Usage, UserAccountStatus, annotations,
 };
-use crate::desired::{Manifests, manifest_ref};
+use crate::desired::{Manifests, keys_wanted, manifest_ref};
 use crate::model::Inventory;
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
@@ -47,6 +47,7 @@ pub fn tenant_status(
     let subject = report.wanted.tenant_ref();
     let verdict = report.verdict(&subject, &well(troubled));
     let living = |deleting: bool| !deleting;
+    let before = std::mem::take(&mut status.accounts);
     status.accounts = tenant
         .spec
         .accounts
@@ -60,7 +61,10 @@ pub fn tenant_status(
             let tally = report.tally(&subject, Some(&name));
             TenantAccountStatus {
                 name: account.name.clone(),
-                account_id: view.and_then(|view| view.id).map(str::to_owned),
+                account_id: view
+                    .and_then(|view| view.id)
+                    .map(str::to_owned)
+                    .or_else(|| before.iter().find(|it| it.name == account.name)?.account_id.clone()),
                 group: group
                     .filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name)))
                     .map(CloudName::to_string),
@@ -75,7 +79,7 @@ pub fn tenant_status(
     status.namespaces = tenant.namespace_names();
     status.namespace_names = Some(status.namespaces.join(","));
     let users = manifests.users.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some()));
-    let keys = users.clone().filter(|it| it.spec.access_key.is_some()).count();
+    let keys = users.clone().map(|it| keys_wanted(tenant, it)).sum();
     status.users = Some(count(users.count()));
     status.roles =
         Some(count(manifests.roles.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
@@ -83,7 +87,7 @@ pub fn tenant_status(
         Some(count(manifests.notebooks.iter().filter(|it| living(it.metadata.deletion_timestamp.is_some())).count()));
     let limits = tenant.spec.limits.clone().unwrap_or_default();
     let used = [
-        ("accessKeys", count(keys), limits.access_keys),
+        ("accessKeys", keys, limits.access_keys),
         ("notebooks", status.notebooks.unwrap_or_default(), limits.notebooks),
         ("users", status.users.unwrap_or_default(), limits.users),
     ];
@@ -121,6 +125,7 @@ pub fn role_status(
     let mut status = role.status.clone().unwrap_or_default();
     let subject = manifest_ref(ManifestKind::TenantRole, role);
     let name = role.name_any();
+    let unseen: Vec<_> = status.accounts.iter().filter(|it| report.is_unseen(&it.name)).cloned().collect();
     status.accounts = report
         .wanted
         .accounts
@@ -138,6 +143,8 @@ pub fn role_status(
             Some(RoleAccountStatus { name: account.to_string(), policy, ready, message })
         })
         .collect();
+    status.accounts.extend(unseen);
+    status.accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let has = |user: &TenantUser| {
         role.spec.default
             || user.spec.roles.contains(&name)
@@ -179,6 +186,10 @@ pub fn user_status(report: &Report<'_>, user: &TenantUser, verdict: &Verdict, no
             message: tally.words().or_else(|| report.observed(&subject, account)),
         });
     }
+    // Of an account that cannot be looked at now, what was said last is the best that is known.
+    let unseen = status.accounts.iter().filter(|before| report.is_unseen(&before.name));
+    accounts.extend(unseen.cloned());
+    accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let keys = accounts.iter().flat_map(|account| &account.access_keys);
     status.newest_key_at = keys.clone().filter_map(|key| key.created_at.clone()).max();
     status.keys = Some(count(keys.count()));

@@ -217,6 +217,12 @@ impl Report<'_> {
         reads.any(|read| wanted.is_claimed_by(&read.object(), subject))
     }
 
+    /// Whether the account is there and cannot be looked at now.
+    pub(super) fn is_unseen(&self, account: &str) -> bool {
+        let view = self.accounts.get(&AccountName::new(account));
+        view.is_some_and(|view| view.inventory.is_none() && view.id.is_none())
+    }
+
     /// What the manifest's Ready condition says.
     #[must_use]
     pub fn verdict(&self, subject: &ManifestRef, all_is_well: &str) -> Verdict {
@@ -226,7 +232,9 @@ impl Report<'_> {
         if deleting {
             return deletion(&tally);
         }
-        if life.is_some_and(|life| life.paused) && self.wanted.life == Life::Alive {
+        // Under a pause the steps that are left are those that take access away: that one failed must be told.
+        let revokes = self.left.steps.iter().any(|step| step.subject == *subject);
+        if life.is_some_and(|life| life.paused) && self.wanted.life == Life::Alive && !revokes {
             let message = "nothing is made or changed while the annotation tenantry.dev/paused is \"true\"";
             return Verdict::Ready(Reason::Paused, message.to_owned());
         }

@@ -162,3 +162,36 @@ async fn what_is_ready_stays_ready_while_the_endpoint_is_down() {
     ready(world, &users, "carl").await;
     delete(world, &tenants, "ep").await;
 }
+
+#[tokio::test]
+async fn what_is_in_an_account_that_cannot_be_reached_is_not_cleaned_through_its_twin() {
+    let launch = launch();
+    let mut world = own(launch.clone(), "").await;
+    let secrets: Api<Secret> = Api::namespaced(world.client(), NAMESPACE);
+    let good = secrets.get("aws").await.unwrap().data;
+    world.credentials_secret("twin", &Credentials::new("AKIANOTYETNOTYETNOTY", "x")).await;
+    let set = |data: &Option<_>| Patch::Merge(serde_json::json!({"data": data}));
+    secrets.patch("twin", &PatchParams::default(), &set(&good)).await.unwrap();
+    let moto = world.moto.url().to_owned();
+    world.apply(&cloud_account("twin", &moto, "twin", "")).await;
+    world.apply(&tenant_in("tw", "twin")).await;
+    world.apply(&user("tw", &definitions("tw"), "alice", "  accessKey: {}")).await;
+    ready(&world, &of::<TenantUser>(&world, &definitions("tw")), "alice").await;
+    let before = account(&world).await;
+    let keys = crate::support::active_keys(&world, "tw.alice").await;
+
+    secrets.delete("twin", &DeleteParams::default()).await.unwrap();
+    crate::support::restart(&mut world, &launch).await;
+    ready(&world, &Api::<CloudAccount>::all(world.client()), "aws").await;
+    says(&world, &Api::<CloudAccount>::all(world.client()), "twin", "False", "Waiting").await;
+    let waits = |it: &Tenant| {
+        let accounts = it.status.iter().flat_map(|status| &status.accounts);
+        accounts.flat_map(|account| &account.message).any(|message| message.contains("CloudAccount twin"))
+    };
+    world.until(Api::<Tenant>::all(world.client()), "tw", "says what it waits for", waits).await;
+    crate::support::annotate(&Api::<Tenant>::all(world.client()), "tw", "note", "another pass").await;
+    let alice = of::<TenantUser>(&world, &definitions("tw")).get("alice").await.unwrap();
+    assert_eq!(alice.status.unwrap().accounts.len(), 1, "what was known of it is still told");
+    assert_eq!(account(&world).await, before);
+    assert_eq!(crate::support::active_keys(&world, "tw.alice").await, keys);
+}
