@@ -4,12 +4,16 @@
 //! calls finds what it made. The separator is an isolation boundary: Kubernetes names hold no `.`, so a pattern for
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
+mod ram;
+
 use std::cmp::Ordering;
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
+
+pub use ram::*;
 
 /// Longest name of an IAM user or role, in characters (IAM user guide, "IAM and AWS STS quotas").
 pub const AWS_PRINCIPAL_NAME_MAX: usize = 64;
@@ -255,6 +259,8 @@ pub struct Naming {
     pub tenant: TenantName,
     /// `CloudAccount.spec.namePrefix`, before every cloud name.
     pub prefix: String,
+    /// Whether names follow RAM's rules instead of IAM's.
+    pub ram: bool,
 }
 
 impl Naming {
@@ -267,7 +273,16 @@ impl Naming {
     /// The tenant's group.
     #[must_use]
     pub fn group(&self) -> CloudName {
-        self.fit(self.tenant.as_str().to_owned(), AWS_GROUP_NAME_MAX, "group", self.tenant.as_str())
+        let tenant = self.tenant.as_str();
+        if self.ram {
+            // Older accounts take letters, digits and `-` only, which is what a tenant's name is made of.
+            let full = format!("{}{tenant}", self.prefix);
+            let fits =
+                full.len() <= RAM_PRINCIPAL_NAME_MAX && full.chars().all(|c| c == '-' || c.is_ascii_alphanumeric());
+            let named = || ram::plain(&full, &self.identity("group", tenant), RAM_PRINCIPAL_NAME_MAX);
+            return if fits { CloudName::new(&full) } else { named() };
+        }
+        self.fit(tenant.to_owned(), AWS_GROUP_NAME_MAX, "group", tenant)
     }
 
     /// A user; `name` is `spec.userName` or the manifest's name. A chosen `userName` is taken as it stands.
@@ -283,6 +298,10 @@ impl Naming {
     #[must_use]
     pub fn policy(&self, role: &str, part: usize) -> CloudName {
         let name = if part <= 1 { role.to_owned() } else { format!("{role}.{part}") };
+        if self.ram {
+            let full = format!("{}{}", self.prefix, self.dotted(&name));
+            return ram::plain(&full, &self.identity("policy", &name), RAM_POLICY_NAME_MAX);
+        }
         self.fit(self.dotted(&name), AWS_GROUP_NAME_MAX, "policy", &name)
     }
 
@@ -290,12 +309,16 @@ impl Naming {
         format!("{}.{name}", self.tenant)
     }
 
+    fn identity(&self, kind: &str, name: &str) -> String {
+        format!("{}/{}/{kind}/{name}", self.cluster, self.tenant)
+    }
+
     fn fit(&self, plain: String, max: usize, kind: &str, name: &str) -> CloudName {
         let full = format!("{}{plain}", self.prefix);
         if full.len() <= max {
             return CloudName::new(full);
         }
-        let hash = short_hash(&format!("{}/{}/{kind}/{name}", self.cluster, self.tenant));
+        let hash = short_hash(&self.identity(kind, name));
         let head: String = full.chars().take(max - hash.len() - 1).collect();
         CloudName::new(format!("{head}_{hash}"))
     }
@@ -365,7 +388,7 @@ mod tests {
     use super::*;
 
     fn naming(prefix: &str) -> Naming {
-        Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: prefix.to_owned() }
+        Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: prefix.to_owned(), ram: false }
     }
 
     #[test]
@@ -376,6 +399,19 @@ mod tests {
         assert_eq!(names.policy("algorithm-developer", 1).as_str(), "acme.algorithm-developer");
         assert_eq!(names.policy("algorithm-developer", 2).as_str(), "acme.algorithm-developer.2");
         assert_eq!(naming("x-").user("alice", Some("Al")).as_str(), "x-Al");
+    }
+
+    #[test]
+    fn names_on_ram_use_only_what_it_allows() {
+        let names = Naming { ram: true, ..naming("") };
+        assert_eq!(names.user("alice", None).as_str(), "acme.alice");
+        assert_eq!(names.group().as_str(), "acme");
+        let policy = names.policy("algorithm-developer", 1);
+        assert!(policy.as_str().starts_with("acme-algorithm-developer-"), "{policy}");
+        assert!(policy.as_str().chars().all(|c| c == '-' || c.is_ascii_alphanumeric()), "{policy}");
+        let corp = Naming { tenant: TenantName::new("acme-algorithm"), ..names.clone() };
+        assert_ne!(corp.policy("developer", 1), policy);
+        assert!(Naming { ram: true, ..naming("x_") }.group().as_str().starts_with("x-acme-"));
     }
 
     #[test]

@@ -115,6 +115,29 @@ impl Default for CloudAccountSpec {
     }
 }
 
+impl CloudAccountSpec {
+    /// The region, whichever cloud it is.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        let alibaba = || self.alibaba.as_ref().map(|alibaba| alibaba.region.as_str());
+        self.aws.as_ref().map(|aws| aws.region.as_str()).or_else(alibaba).unwrap_or_default()
+    }
+
+    /// The Secret with the operator's credentials, whichever cloud it is.
+    #[must_use]
+    pub fn credentials_secret(&self) -> Option<&str> {
+        let alibaba = || self.alibaba.as_ref().and_then(|alibaba| alibaba.credentials_secret.as_deref());
+        self.aws.as_ref().and_then(|aws| aws.credentials_secret.as_deref()).or_else(alibaba)
+    }
+
+    /// The roles to assume, whichever cloud it is.
+    #[must_use]
+    pub fn assume_roles(&self) -> &[AssumeRole] {
+        let alibaba = || self.alibaba.as_ref().map(|alibaba| alibaba.assume_roles.as_slice());
+        self.aws.as_ref().map(|aws| aws.assume_roles.as_slice()).or_else(alibaba).unwrap_or_default()
+    }
+}
+
 fn five_minutes() -> Duration {
     Duration::minutes(5)
 }

@@ -14,6 +14,8 @@ use crate::model::CloudAction;
 const FLOOR: f64 = 0.5;
 /// How long it takes to grow from nothing back to the full rate.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// Memberships and attachments a second, at most: RAM documents 10 for each of these calls, and a burst may come before.
+const EDGES: f64 = 5.0;
 /// Calls that were under way together are throttled together: that halves the rate once.
 const ONE_THROTTLING: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,9 @@ pub enum Family {
     Write,
     /// Calls of the identity service that read.
     Read,
+    /// Calls that put two things together or apart, where the cloud has a narrower rate for them (RAM's memberships and
+    /// attachments): each also drinks from [`Self::Write`].
+    Edge,
     /// Calls of the token service.
     Token,
 }
@@ -101,6 +106,7 @@ impl Budgets {
 #[derive(Debug)]
 pub struct Budget {
     write: Bucket,
+    edge: Bucket,
     read: Bucket,
     token: Bucket,
 }
@@ -109,7 +115,13 @@ impl Budget {
     /// A full budget. The token service gets the rate of reads.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        Self { write: Bucket::new(rates.write), read: Bucket::new(rates.read), token: Bucket::new(rates.read) }
+        let edges = rates.write.min(EDGES);
+        Self {
+            write: Bucket::new(rates.write, 2.0),
+            edge: Bucket::new(edges, 1.0),
+            read: Bucket::new(rates.read, 2.0),
+            token: Bucket::new(rates.read, 2.0),
+        }
     }
 
     /// Waits for one call's turn: urgent ones first, in order of arrival among equals. May be cancelled.
@@ -133,6 +145,7 @@ impl Budget {
     fn bucket(&self, family: Family) -> &Bucket {
         match family {
             Family::Write => &self.write,
+            Family::Edge => &self.edge,
             Family::Read => &self.read,
             Family::Token => &self.token,
         }
@@ -149,6 +162,7 @@ struct Bucket {
 #[derive(Debug)]
 struct State {
     tokens: f64,
+    burst: f64,
     rate: f64,
     full_rate: f64,
     at: Instant,
@@ -164,10 +178,13 @@ enum Turn {
 }
 
 impl Bucket {
-    fn new(rate: f64) -> Self {
+    /// A full bucket, which holds the calls of so many seconds.
+    fn new(rate: f64, seconds: f64) -> Self {
         let rate = rate.max(FLOOR);
+        let burst = rate * seconds;
         let state = State {
-            tokens: rate * 2.0,
+            tokens: burst,
+            burst,
             rate,
             full_rate: rate,
             at: Instant::now(),
@@ -221,7 +238,7 @@ impl State {
         let now = Instant::now();
         let passed = now.duration_since(self.at).as_secs_f64();
         self.at = now;
-        self.tokens = (self.tokens + passed * self.rate).min(self.full_rate * 2.0);
+        self.tokens = (self.tokens + passed * self.rate).min(self.burst);
         self.rate = (self.rate + passed * self.full_rate / RECOVERY.as_secs_f64()).min(self.full_rate);
     }
 
@@ -278,6 +295,19 @@ mod tests {
         assert_eq!(seconds(&budget, 10).await, 0.0);
         let spent = seconds(&budget, 20).await;
         assert!((3.9..=4.1).contains(&spent), "{spent}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_has_more_memberships_than_ram_documents() {
+        let budget = budget(1000.0);
+        let mut times = Vec::new();
+        let start = Instant::now();
+        for _ in 0..30 {
+            budget.acquire(Family::Edge, Priority::Normal).await;
+            times.push(start.elapsed().as_secs_f64());
+        }
+        let most = times.iter().map(|from| times.iter().filter(|at| (*from..from + 1.0).contains(*at)).count()).max();
+        assert!(most <= Some(10), "{most:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -203,7 +203,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
 
 impl Cloud for MemoryCloud {
     async fn sweep(&self) -> Result<Sweep, Fault> {
-        self.call("GetAccountAuthorizationDetails", |world| Ok(Sweep { found: world.everything() })).await
+        self.call("GetAccountAuthorizationDetails", |world| Ok(Sweep { found: world.everything(), ..Sweep::default() }))
+            .await
     }
 
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {

@@ -1,11 +1,14 @@
 //! The contract with a cloud: what the inventory is filled by and the plan is carried out through, one module a cloud.
 
+pub mod alibaba;
 pub mod aws;
 pub mod budget;
 pub mod calls;
 #[cfg(test)]
 pub(crate) mod memory;
 mod ownership;
+mod pages;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -55,6 +58,8 @@ pub trait Cloud: Send + Sync {
 pub enum AnyCloud {
     /// An AWS account.
     Aws(Box<aws::Aws>),
+    /// An Alibaba Cloud account.
+    Alibaba(Box<alibaba::Alibaba>),
     /// An account that lives in the memory of a test.
     #[cfg(test)]
     Memory(memory::MemoryCloud),
@@ -64,6 +69,7 @@ impl Cloud for AnyCloud {
     async fn sweep(&self) -> Result<Sweep, Fault> {
         match self {
             Self::Aws(aws) => aws.sweep().await,
+            Self::Alibaba(alibaba) => alibaba.sweep().await,
             #[cfg(test)]
             Self::Memory(memory) => memory.sweep().await,
         }
@@ -72,6 +78,7 @@ impl Cloud for AnyCloud {
     async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
         match self {
             Self::Aws(aws) => aws.read(what, inventory).await,
+            Self::Alibaba(alibaba) => alibaba.read(what, inventory).await,
             #[cfg(test)]
             Self::Memory(memory) => memory.read(what, inventory).await,
         }
@@ -80,6 +87,7 @@ impl Cloud for AnyCloud {
     async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
         match self {
             Self::Aws(aws) => aws.execute(action, inventory).await,
+            Self::Alibaba(alibaba) => alibaba.execute(action, inventory).await,
             #[cfg(test)]
             Self::Memory(memory) => memory.execute(action, inventory).await,
         }
@@ -88,6 +96,7 @@ impl Cloud for AnyCloud {
     async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
         match self {
             Self::Aws(aws) => aws.quotas().await,
+            Self::Alibaba(alibaba) => alibaba.quotas().await,
             #[cfg(test)]
             Self::Memory(memory) => memory.quotas().await,
         }
@@ -96,6 +105,7 @@ impl Cloud for AnyCloud {
     async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
         match self {
             Self::Aws(aws) => aws.password_rules().await,
+            Self::Alibaba(alibaba) => alibaba.password_rules().await,
             #[cfg(test)]
             Self::Memory(memory) => memory.password_rules().await,
         }
@@ -104,6 +114,7 @@ impl Cloud for AnyCloud {
     async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
         match self {
             Self::Aws(aws) => aws.set_password_rules(rules).await,
+            Self::Alibaba(alibaba) => alibaba.set_password_rules(rules).await,
             #[cfg(test)]
             Self::Memory(memory) => memory.set_password_rules(rules).await,
         }
@@ -112,6 +123,7 @@ impl Cloud for AnyCloud {
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
         match self {
             Self::Aws(aws) => aws.answers(key).await,
+            Self::Alibaba(alibaba) => alibaba.answers(key).await,
             #[cfg(test)]
             Self::Memory(memory) => memory.answers(key).await,
         }

@@ -6,6 +6,7 @@ mod events;
 mod faults;
 mod finalizer;
 mod kept;
+mod key_data;
 mod link;
 mod once;
 mod overlay;

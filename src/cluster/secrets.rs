@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::model::{KeyWish, LoginNote, LoginWish, NewKey, Password, SecretSeen, SecretTarget};
+use super::key_data;
+use crate::model::{KeyWish, LoginNote, LoginWish, NewKey, Password, Provider, SecretSeen, SecretTarget};
 use crate::names::{AccountName, CloudName, MARK_PREFIX, ManifestKind, ManifestRef, TAG_TENANT, TenantName};
 
 /// The type of a Secret that holds an access key.
@@ -31,10 +32,6 @@ pub const ANNOTATION_LOGIN: &str = "tenantry.dev/login";
 /// The annotation that names the last wish for another password that was fulfilled.
 pub const ANNOTATION_RESET: &str = "tenantry.dev/password-reset";
 
-const ID: &str = "AWS_ACCESS_KEY_ID";
-const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
-const REGION: &str = "AWS_REGION";
-const FILE: &str = "credentials";
 const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
 const URL: &str = "url";
@@ -63,6 +60,8 @@ pub struct SecretContent {
 pub enum Credential {
     /// An access key.
     Key {
+        /// Whose key it is: it decides how the data is named.
+        provider: Provider,
         /// The key's id.
         id: String,
         /// The key's secret half.
@@ -103,6 +102,7 @@ impl SecretContent {
             owner: wish.owner.clone(),
             owner_uid: wish.owner_uid.clone(),
             credential: Credential::Key {
+                provider: wish.provider,
                 id: key.id.clone(),
                 half: key.secret.clone(),
                 created: key.created,
@@ -134,7 +134,7 @@ impl SecretContent {
             owner: wish.owner.clone(),
             owner_uid: wish.owner_uid.clone(),
             credential: Credential::Password {
-                username: username.to_string(),
+                username: wish.typed(username),
                 password: password.clone(),
                 url: wish.url.clone(),
                 reset: wish.reset.clone(),
@@ -199,14 +199,8 @@ impl SecretContent {
 
     fn data(&self) -> BTreeMap<&'static str, String> {
         match &self.credential {
-            Credential::Key { id, half, region, .. } => {
-                let half = half.expose_secret();
-                BTreeMap::from([
-                    (ID, id.clone()),
-                    (SECRET, half.to_owned()),
-                    (REGION, region.clone()),
-                    (FILE, credentials_file(id, half, region)),
-                ])
+            Credential::Key { provider, id, half, region, .. } => {
+                key_data::data(*provider, id, half.expose_secret(), region)
             }
             Credential::Password { username, password, url, .. } => BTreeMap::from([
                 (USERNAME, username.clone()),
@@ -234,11 +228,6 @@ pub(super) fn login_note(in_force: bool) -> Value {
 pub(super) fn password(secret: &Secret) -> Option<Password> {
     let text = std::str::from_utf8(&secret.data.as_ref()?.get(PASSWORD)?.0).ok().filter(|text| !text.is_empty())?;
     Some(Password::new(text))
-}
-
-/// The file that `AWS_SHARED_CREDENTIALS_FILE` may point to.
-fn credentials_file(id: &str, secret: &str, region: &str) -> String {
-    format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\nregion = {region}\n")
 }
 
 /// Whose a Secret is, by its label and type; none where it is not ours.
@@ -301,8 +290,7 @@ fn key_id(secret: &Secret) -> Option<String> {
     let noted = secret.metadata.annotations.as_ref()?.get(ANNOTATION_KEY_ID)?;
     let data = secret.data.as_ref()?;
     let text = |key: &str| std::str::from_utf8(&data.get(key)?.0).ok().filter(|text| !text.is_empty());
-    let (id, half, region) = (text(ID)?, text(SECRET)?, text(REGION)?);
-    (id == noted && text(FILE)? == credentials_file(id, half, region)).then(|| id.to_owned())
+    key_data::id_in(text).filter(|id| id == noted).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -320,6 +308,7 @@ pub(crate) mod tests {
             owner: ManifestRef::namespaced(ManifestKind::TenantUser, "acme", "alice"),
             owner_uid: "uid-alice".to_owned(),
             credential: Credential::Key {
+                provider: Provider::Aws,
                 id: key_id.to_owned(),
                 half: SecretString::from("s3cr3t"),
                 created: Timestamp::UNIX_EPOCH,
@@ -357,7 +346,7 @@ pub(crate) mod tests {
 
     #[test]
     fn any_changed_or_missing_part_means_that_the_key_is_not_there() {
-        for key in [ID, SECRET, REGION, FILE] {
+        for key in key_data::names(Provider::Aws) {
             let mut gone = written();
             gone.data.as_mut().unwrap().remove(key);
             assert_eq!(reduce(&gone).key_id, None, "{key} missing");

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::Operator;
-use super::accounts::{Entry, backoff};
+use super::accounts::backoff;
 use crate::api::{CloudAccount, Management, Reason, Usage, annotations};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
 use crate::desired::given_up;
-use crate::model::{Class, Fault, ObjectId, Read};
-use crate::names::{AccountName, CloudName, TenantName};
+use crate::model::{Class, Fault};
+use crate::names::{AccountName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
 /// Everything that no bulk call shows is read within this.
@@ -38,13 +38,6 @@ impl Operator {
         if let Err(fault) = self.finalizers.add(manifest.as_ref()).await {
             tracing::warn!(account = %name, %fault, "finalizer not added");
             return (BTreeSet::new(), Some(backoff(1)));
-        }
-        if manifest.spec.alibaba.is_some() {
-            let message = "spec.alibaba is not supported yet. Nothing is done in this account. Take it out.".to_owned();
-            let fault = Fault::new(Class::Invalid, "read", name, &message);
-            self.accounts.update(name, |entry| *entry = Entry { trouble: Some(fault), ..Entry::default() });
-            self.say(name, &manifest, &Verdict::Stalled(Reason::Invalid, message)).await;
-            return (self.world.tenants_of_account(name), None);
         }
         match self.look(name, &manifest).await {
             Ok(changed) => {
@@ -71,9 +64,13 @@ impl Operator {
         if let Some(fault) = self.accounts.entry(name).rules.fault {
             return (judge(&fault, 1).0, again);
         }
-        if manifest.spec.aws.as_ref().is_some_and(|aws| aws.oidc_provider.is_some()) {
-            let message = "spec.aws.oidcProvider is not supported yet; everything else is carried out. Take it out.";
-            return (Verdict::Stalled(Reason::Invalid, message.to_owned()), again);
+        let spec = &manifest.spec;
+        let aws = spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "aws");
+        let alibaba = || spec.alibaba.as_ref().and_then(|alibaba| alibaba.oidc_provider.as_ref()).map(|_| "alibaba");
+        if let Some(cloud) = aws.or_else(alibaba) {
+            let message =
+                format!("spec.{cloud}.oidcProvider is not supported yet; everything else is carried out. Take it out.");
+            return (Verdict::Stalled(Reason::Invalid, message), again);
         }
         (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
     }
@@ -129,20 +126,24 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads the keys and logins of the users whose turn it is: every user's comes once in [`SLICE_TURN`], the first one at
+    /// Reads of the objects whose turn it is what no bulk call shows: every one's comes once in [`SLICE_TURN`], the first at
     /// a moment that its name decides, so that a start makes no burst of calls.
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
-        let users: Vec<CloudName> = account.inventory.lock().users.keys().cloned().collect();
+        let objects = account.inventory.lock().with_hidden_parts();
         let mut changed = BTreeSet::new();
-        for user in self.accounts.take_turns(name, users, SLICE_TURN) {
-            let object = ObjectId::user(&user);
-            let known = || account.inventory.lock().users.get(&user).map(|it| (it.keys.clone(), it.login));
-            let before = known();
-            for read in [Read::Keys(user.clone()), Read::Login(user.clone())] {
+        for object in self.accounts.take_turns(name, objects, SLICE_TURN) {
+            let known = || {
+                let inventory = account.inventory.lock();
+                (inventory.mark(&object).map(|mark| mark.tenant), inventory.state_of(&object))
+            };
+            let (tenant, before) = known();
+            let reads = account.inventory.lock().hidden_parts(&object);
+            for read in reads {
                 account.learn(&read).await?;
             }
-            if known() != before {
-                changed.extend(account.inventory.lock().mark(&object).map(|mark| mark.tenant));
+            let (now_tenant, now) = known();
+            if now != before {
+                changed.extend(tenant.into_iter().chain(now_tenant));
             }
         }
         Ok(changed)

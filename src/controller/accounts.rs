@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::forced::Asked;
+use super::reach::{credentials, fingerprint, reach};
 use super::rules::Rules;
 use crate::api::CloudAccount;
 use crate::apply::Account;
-use crate::cloud::aws::{AssumeRole, Aws, Credentials, Settings};
 use crate::cloud::{AnyCloud, Budgets, Calls, Rates};
 use crate::desired::AccountFacts;
-use crate::model::{Class, Fault, Inventory};
-use crate::names::{AccountName, CloudName, ClusterId, TenantName, share};
+use crate::model::{Class, Fault, Inventory, ObjectId};
+use crate::names::{AccountName, ClusterId, TenantName, share};
 
 /// Failed looks in a row after which an account that does not answer counts as one that cannot be read.
 const LOST_AFTER: u32 = 3;
@@ -35,8 +35,8 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Fault>,
     /// Failed tries in a row.
     pub(super) failures: u32,
-    /// When each user's keys and login are read next.
-    pub(super) turns: BTreeMap<CloudName, Instant>,
+    /// When that of each object is read next which no bulk call shows.
+    pub(super) turns: BTreeMap<ObjectId, Instant>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// When the account's rules were last compared.
@@ -122,18 +122,19 @@ impl Accounts {
         self.entries.lock().remove(name);
     }
 
-    /// Those of the users whose turn has come; their next one comes a whole `turn` later.
-    pub(super) fn take_turns(&self, name: &AccountName, users: Vec<CloudName>, turn: Duration) -> Vec<CloudName> {
+    /// Those of the objects whose turn has come; their next one comes a whole `turn` later.
+    pub(super) fn take_turns(&self, name: &AccountName, objects: Vec<ObjectId>, turn: Duration) -> Vec<ObjectId> {
         let now = Instant::now();
         let mut entries = self.entries.lock();
         let entry = entries.entry(name.clone()).or_default();
         let mut due = Vec::new();
         let mut turns = BTreeMap::new();
-        for user in users {
-            let at = entry.turns.get(&user).copied().unwrap_or_else(|| now + turn.mul_f64(share(user.as_str())));
-            turns.insert(user.clone(), if at <= now { now + turn } else { at });
+        for object in objects {
+            let at = entry.turns.get(&object).copied();
+            let at = at.unwrap_or_else(|| now + turn.mul_f64(share(object.name.as_str())));
+            turns.insert(object.clone(), if at <= now { now + turn } else { at });
             if at <= now {
-                due.push(user);
+                due.push(object);
             }
         }
         entry.turns = turns;
@@ -208,40 +209,26 @@ impl Accounts {
         F: Future<Output = Result<Option<BTreeMap<String, SecretString>>, Fault>>,
     {
         let credentials = credentials(read_secret, manifest).await?;
-        let made_from = fingerprint(manifest, &credentials);
+        let made_from = fingerprint(manifest, credentials.as_ref());
         let entry = self.entry(name);
         if let Some(account) = entry.account.filter(|_| entry.made_from.as_ref() == Some(&made_from)) {
             return Ok(account);
         }
-        let Some(aws) = &manifest.spec.aws else {
-            return Err(Fault::new(Class::Invalid, "connect", name, "Alibaba Cloud accounts are not supported yet"));
-        };
-        let roles = aws.assume_roles.iter();
-        let settings = Settings {
-            region: aws.region.clone(),
-            endpoint_url: aws.endpoint_url.clone(),
-            credentials,
-            assume_roles: roles
-                .map(|role| AssumeRole { arn: role.role_arn.clone(), external_id: role.external_id.clone() })
-                .collect(),
-        };
-        let cloud = Aws::connect(settings, &self.budgets, self.calls.clone()).await?;
-        let identity = cloud.identity().clone();
-        if let Some(pinned) = manifest.spec.account_id.as_ref().filter(|pinned| **pinned != identity.account) {
+        let (cloud, id, partition) = reach(manifest, credentials, &self.budgets, self.calls.clone()).await?;
+        if let Some(pinned) = manifest.spec.account_id.as_ref().filter(|pinned| **pinned != id) {
             self.update(name, |entry| *entry = Entry { failures: entry.failures, ..Entry::default() });
             let message = format!(
-                "the credentials belong to account {}, and spec.accountId is {pinned}. Nothing is written. Correct one of the two.",
-                identity.account
+                "the credentials belong to account {id}, and spec.accountId is {pinned}. Nothing is written. Correct one of the two."
             );
             return Err(Fault::new(Class::Invalid, "sts:GetCallerIdentity", name, message));
         }
-        let inventory = self.inventory(&identity.account, &identity.partition);
-        let account = Arc::new(Account { cloud: AnyCloud::Aws(Box::new(cloud)), inventory });
+        let inventory = self.inventory(&id, &partition);
+        let account = Arc::new(Account { cloud, inventory });
         self.update(name, |entry| {
             *entry = Entry {
                 account: Some(account.clone()),
-                id: Some(identity.account),
-                partition: identity.partition,
+                id: Some(id),
+                partition,
                 made_from: Some(made_from),
                 failures: entry.failures,
                 ..Entry::default()
@@ -249,46 +236,6 @@ impl Accounts {
         });
         Ok(account)
     }
-}
-
-/// The credentials that a CloudAccount names.
-async fn credentials<R, F>(read_secret: &R, manifest: &CloudAccount) -> Result<Credentials, Fault>
-where
-    R: Fn(String) -> F,
-    F: Future<Output = Result<Option<BTreeMap<String, SecretString>>, Fault>>,
-{
-    let Some(secret) = manifest.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.as_ref()) else {
-        return Ok(Credentials::Chain);
-    };
-    let object = format!("Secret {secret}");
-    let Some(data) = read_secret(secret.clone()).await? else {
-        let message = "there is no such Secret in the operator's own namespace. It is waited for.";
-        return Err(Fault::new(Class::Waiting, "get", object, message));
-    };
-    let text = |key: &str| -> Result<SecretString, Fault> {
-        data.get(key)
-            .cloned()
-            .ok_or_else(|| Fault::new(Class::Invalid, "get", object.clone(), format!("it has no key {key}. Add it.")))
-    };
-    Ok(Credentials::Static {
-        id: text("AWS_ACCESS_KEY_ID")?.expose_secret().trim().to_owned(),
-        secret: SecretString::from(text("AWS_SECRET_ACCESS_KEY")?.expose_secret().trim().to_owned()),
-        token: data.get("AWS_SESSION_TOKEN").cloned(),
-    })
-}
-
-/// Tells whether a client must be made anew. Holds a hash of the credentials, never themselves.
-fn fingerprint(manifest: &CloudAccount, credentials: &Credentials) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    if let Credentials::Static { id, secret, token } = credentials {
-        hash.update(id.as_bytes());
-        hash.update(secret.expose_secret().as_bytes());
-        hash.update(token.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default().as_bytes());
-    }
-    let credentials = data_encoding::HEXLOWER.encode(&hash.finalize());
-    let uid = manifest.metadata.uid.clone().unwrap_or_default();
-    format!("{uid}/{}/{credentials}", manifest.metadata.generation.unwrap_or_default())
 }
 
 /// When to try again after `failures` in a row: 1 s · 2ⁿ, at most 5 min, with full jitter.

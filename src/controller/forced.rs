@@ -84,9 +84,8 @@ impl Operator {
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let reads = match object.kind {
-                ObjectKind::User => vec![Read::Keys(object.name.clone()), Read::Login(object.name.clone())],
                 ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::Group => Vec::new(),
+                ObjectKind::User | ObjectKind::Group => account.inventory.lock().hidden_parts(&object),
             };
             for read in reads {
                 account.learn(&read).await?;

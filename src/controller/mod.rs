@@ -7,6 +7,7 @@ mod forced;
 mod orphans;
 mod pass;
 mod queue;
+mod reach;
 mod release;
 mod rules;
 mod settle;

@@ -109,9 +109,7 @@ impl Operator {
 
     fn accounts_with(&self, secret: &str) -> Vec<AccountName> {
         let accounts = self.world.accounts();
-        let named = accounts.into_iter().filter(|(_, account)| {
-            account.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.as_deref()) == Some(secret)
-        });
+        let named = accounts.into_iter().filter(|(_, account)| account.spec.credentials_secret() == Some(secret));
         named.map(|(name, _)| name).collect()
     }
 

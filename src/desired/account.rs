@@ -11,6 +11,8 @@ use crate::policy::{Document, Effect, Scope, Statement};
 
 /// Shortest password where the manifest says nothing: AWS's own (IAM API reference, UpdateAccountPasswordPolicy).
 const AWS_MINIMUM_LENGTH: i32 = 6;
+/// The same on Alibaba Cloud (RAM API reference, SetPasswordPolicy).
+const RAM_MINIMUM_LENGTH: i32 = 8;
 /// What resources and principals of a tenant carry, and nobody but the operator may change.
 const PRINCIPAL_TENANT: &str = "aws:PrincipalTag/tenant";
 const RESOURCE_TENANT: &str = "aws:ResourceTag/tenant";
@@ -78,7 +80,8 @@ pub fn account_rules(name: &AccountName, facts: &AccountFacts, id: &str, cluster
         };
         (boundary_policy(cluster, &spec.name_prefix), policy)
     });
-    WantedRules { boundary, passwords: spec.password_policy.as_ref().map(password_rules) }
+    let shortest = if spec.alibaba.is_some() { RAM_MINIMUM_LENGTH } else { AWS_MINIMUM_LENGTH };
+    WantedRules { boundary, passwords: spec.password_policy.as_ref().map(|policy| password_rules(policy, shortest)) }
 }
 
 /// How the boundary that we keep is known again. Two CloudAccounts that are one account keep one.
@@ -87,9 +90,9 @@ pub fn boundary_description(cluster: &ClusterId) -> String {
     format!("{DESCRIPTION_PREFIX}boundary of cluster {cluster}")
 }
 
-fn password_rules(policy: &PasswordPolicy) -> PasswordRules {
+fn password_rules(policy: &PasswordPolicy, shortest: i32) -> PasswordRules {
     PasswordRules {
-        minimum_length: policy.minimum_length.unwrap_or(AWS_MINIMUM_LENGTH),
+        minimum_length: policy.minimum_length.unwrap_or(shortest),
         lowercase: policy.require_lowercase,
         uppercase: policy.require_uppercase,
         numbers: policy.require_numbers,
@@ -97,6 +100,7 @@ fn password_rules(policy: &PasswordPolicy) -> PasswordRules {
         max_age_days: policy.max_age_days,
         reuse_prevention: policy.reuse_prevention,
         hard_expiry: policy.hard_expiry,
+        max_login_attempts: policy.max_login_attempts,
         users_may_change: policy.allow_users_to_change.unwrap_or(false),
     }
 }

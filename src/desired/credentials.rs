@@ -4,8 +4,8 @@ use kube::ResourceExt;
 
 use super::{AccountFacts, Compiler};
 use crate::api::{Duration, Rotation, TenantUser, WorkloadKind, annotations};
-use crate::model::{KeyWish, KubeKind, LoginWish, ObjRef, SecretTarget};
-use crate::names::{AccountName, ManifestRef, share, short_hash};
+use crate::model::{KeyWish, KubeKind, LoginWish, ObjRef, Provider, SecretTarget};
+use crate::names::{AccountName, ManifestRef, RAM_PARTITION, share, short_hash};
 
 /// The part of a key's life after which it may be replaced; the rest is where users are spread over.
 const SPREAD_FROM: f64 = 0.9;
@@ -34,7 +34,8 @@ impl Compiler<'_> {
             secret: SecretTarget { name: secret_name(user, account), namespace },
             owner: subject.clone(),
             owner_uid: user.uid().unwrap_or_default(),
-            region: facts.manifest.spec.aws.as_ref().map(|aws| aws.region.clone()).unwrap_or_default(),
+            provider: facts.provider(),
+            region: facts.region().to_owned(),
             rotate_after_seconds: wanted.rotation.as_ref().map(|it| rotate_after(subject, account, it)),
             overlap_seconds: seconds(&overlap),
             inactive: self.stands_still(user),
@@ -55,6 +56,7 @@ impl Compiler<'_> {
             owner: subject.clone(),
             owner_uid: user.uid().unwrap_or_default(),
             url: sign_in_url(facts),
+            domain: sign_in_domain(facts),
             reset_required: wanted.password_reset_required,
             reset: user.annotations().get(annotations::RESET_PASSWORD).map(|value| short_hash(value)),
             inactive: self.stands_still(user),
@@ -74,14 +76,22 @@ fn seconds(duration: &Duration) -> i64 {
     i64::try_from(duration.get().as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Where the users of an account log in (IAM user guide, "How IAM users sign in"; the other partitions' user guides).
+/// Where the users of an account log in (IAM user guide, "How IAM users sign in"; the other partitions' user guides; RAM
+/// user guide, "Log on to the console as a RAM user").
 fn sign_in_url(facts: &AccountFacts) -> String {
     let account = facts.id.as_deref().unwrap_or_default();
     match facts.partition.as_str() {
+        RAM_PARTITION => format!("https://signin.aliyun.com/{account}.onaliyun.com/login.htm"),
         "aws-cn" => format!("https://{account}.signin.amazonaws.cn/console"),
         "aws-us-gov" => format!("https://{account}.signin.amazonaws-us-gov.com/console"),
         _ => format!("https://{account}.signin.aws.amazon.com/console"),
     }
+}
+
+/// RAM's users type their principal name; the domain that an account has from the start has its id.
+fn sign_in_domain(facts: &AccountFacts) -> Option<String> {
+    let account = facts.id.as_deref().unwrap_or_default();
+    (facts.provider() == Provider::Alibaba).then(|| format!("{account}.onaliyun.com"))
 }
 
 /// `<secretName>-<account>`; the prefix is the user's name where none is given.

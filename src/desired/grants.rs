@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::Statement;
 use crate::model::PolicyRef;
-use crate::names::AccountName;
+use crate::names::{AccountName, ManifestRef};
 use crate::policy::Document;
 
 /// One role, compiled.
@@ -19,6 +20,17 @@ pub(super) struct Grant {
     pub(super) unknown: BTreeMap<AccountName, BTreeSet<PolicyRef>>,
     /// Its documents, by account; for those who have it for a time.
     pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
+    /// Where it is one policy a user, what that is made from, by account.
+    pub(super) templates: BTreeMap<AccountName, Template>,
+}
+
+/// What each user's own policy of a role is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    /// The TenantRole, which owns the policies.
+    pub(super) role: ManifestRef,
+    /// What they say.
+    pub(super) statements: Vec<Statement>,
 }
 
 /// All roles of the tenant by name.
@@ -39,6 +51,11 @@ impl Grants {
         self.0.get(role)?.first()
     }
 
+    /// The roles that every user has.
+    pub(super) fn defaults(&self) -> impl Iterator<Item = &Grant> {
+        self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default)
+    }
+
     /// What roles that are refused may have left in an account.
     pub(super) fn unknown(&self, account: &AccountName) -> BTreeSet<PolicyRef> {
         let all = self.0.values().flatten();
@@ -47,7 +64,6 @@ impl Grants {
 
     /// What every user has in an account.
     pub(super) fn of_everyone(&self, account: &AccountName) -> BTreeSet<PolicyRef> {
-        let defaults = self.0.values().filter_map(|same| same.first()).filter(|grant| grant.default);
-        defaults.filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
+        self.defaults().filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
     }
 }

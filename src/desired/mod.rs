@@ -4,9 +4,11 @@ mod account;
 mod cluster;
 mod conduct;
 mod credentials;
+mod dialect;
 mod grants;
 mod limits;
 mod roles;
+mod settled;
 mod unsupported;
 mod users;
 
@@ -20,7 +22,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{CloudAccount, DeletionPolicy, Tenant, TenantNotebook, TenantRole, TenantUser, annotations};
-use crate::model::{Class, Life, ManifestLife, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
+use crate::model::{Class, Life, ManifestLife, Provider, Refusal, Tags, Wanted, WantedAccount, WantedCluster};
 use crate::names::{
     ADOPT, AccountName, ClusterId, ManifestKind, ManifestRef, Naming, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TAG_UID,
     TenantName,
@@ -58,6 +60,18 @@ pub struct AccountFacts {
 }
 
 impl AccountFacts {
+    /// Whose cloud it is in.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        if self.manifest.spec.alibaba.is_some() { Provider::Alibaba } else { Provider::Aws }
+    }
+
+    /// Its region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.manifest.spec.region()
+    }
+
     /// Whether something may be in it that cannot be seen now. Where its credentials never answered nothing was made.
     #[must_use]
     pub fn is_unread(&self) -> bool {
@@ -112,6 +126,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         life,
         manifests: lives(manifests),
         retain: retains,
+        settled: settled::settled(manifests, context),
         conduct: conduct::conduct(manifests.tenant.as_deref(), context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
@@ -291,6 +306,7 @@ impl Compiler<'_> {
             cluster: self.context.cluster.clone(),
             tenant: self.tenant_name.clone(),
             prefix: account.manifest.spec.name_prefix.clone(),
+            ram: account.provider() == Provider::Alibaba,
         }
     }
 
@@ -328,7 +344,7 @@ impl Compiler<'_> {
             let name = AccountName::new(&account.name);
             let Some(facts) = self.context.accounts.get(&name) else { continue };
             let Some(id) = &facts.id else { continue };
-            if facts.manifest.spec.aws.is_some() && !self.gives_up(&name) && seen.insert(id.clone()) {
+            if !self.gives_up(&name) && seen.insert(id.clone()) {
                 accounts.push((name, facts.clone()));
             }
         }

@@ -20,12 +20,19 @@ impl Compiler<'_> {
                     self.refuse(&tenant, Some(&name), Class::Waiting, message);
                 }
                 Some(facts) => {
-                    if facts.manifest.spec.alibaba.is_some() {
-                        self.unsupported(&tenant, Some(&name), "an Alibaba Cloud account");
-                    } else if let Some(trouble) = facts.trouble.clone() {
+                    if let Some(trouble) = facts.trouble.clone() {
                         self.refuse(&tenant, Some(&name), Class::AccountNotReady, trouble);
                     }
                 }
+            }
+        }
+        for account in &spec.accounts {
+            let name = AccountName::new(&account.name);
+            if account.workspace.is_some() {
+                self.unsupported(&tenant, Some(&name), "a workspace");
+            }
+            if account.max_compute.is_some() {
+                self.unsupported(&tenant, Some(&name), "maxCompute");
             }
         }
         let mut ids = std::collections::BTreeMap::new();
@@ -46,11 +53,16 @@ impl Compiler<'_> {
     }
 
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
-        if role.spec.aws.is_some() {
+        if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
         }
-        if role.spec.alibaba.is_some() {
-            self.unsupported(subject, None, "spec.alibaba");
+        if let Some(alibaba) = &role.spec.alibaba {
+            if !alibaba.workspace_roles.is_empty() {
+                self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
+            }
+            if alibaba.max_compute.is_some() {
+                self.unsupported(subject, None, "spec.alibaba.maxCompute");
+            }
         }
         if role.spec.assumable_by.is_some() {
             self.unsupported(subject, None, "spec.assumableBy");

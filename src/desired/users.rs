@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::grants::Grants;
-use super::roles::ATTACHMENTS_MAX;
+use super::grants::{Grant, Grants};
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{Grouping, PermissionsBoundary, TenantUser};
-use crate::model::{Class, PolicyRef, Tags, WantedUser};
+use crate::model::{Class, PolicyRef, Provider, Tags, WantedUser};
 use crate::names::{
     AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
 };
@@ -23,8 +22,6 @@ pub const EXPIRY_POLICY: &str = "tenantry-expiry";
 pub const DENIED_POLICY: &str = "tenantry-denied";
 /// Before the name of a role that a user has for a time, in the name of its inline policy.
 const UNTIL_PREFIX: &str = "tenantry-until-";
-/// The condition key of the current time on AWS.
-const CURRENT_TIME: &str = "aws:CurrentTime";
 
 impl Compiler<'_> {
     /// `is_over` says that the tenant's limits leave no room for the user: what it has stays as it is, and it can still be
@@ -56,20 +53,18 @@ impl Compiler<'_> {
         for (name, facts) in self.accounts_of(&subject, user) {
             let mut wanted = self.user_in(&subject, user, &name, &facts, grants);
             wanted.only_still = is_over;
-            let attached = wanted.attached.difference(&grants.unknown(&name)).count();
-            if attached > ATTACHMENTS_MAX {
-                let message = format!(
-                    "{attached} policies would be attached to the user: IAM allows {ATTACHMENTS_MAX}. Merge roles, or make some default: true, which go on the group.",
-                );
+            let counted = wanted.attached.difference(&grants.unknown(&name)).cloned().collect();
+            let help = "Merge roles, or make some default: true, which go on the group.";
+            if let Some(message) = facts.too_many(&counted, wanted.inline.len(), "the user", help) {
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
                 wanted.only_still = true;
             }
             // There is always room left for a suspension.
-            let suspension = Document::aws(vec![everything()]).size();
+            let suspension = facts.document(vec![everything()]).size();
             let others = wanted.inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY);
             let inline = suspension + others.map(|(_, document)| document.size()).sum::<usize>();
-            if inline > policy::AWS_INLINE_USER {
+            if facts.provider() == Provider::Aws && inline > policy::AWS_INLINE_USER {
                 let message = format!(
                     "the inline policies for temporaryRoles, expiresAt and the account's deniedActions have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time, or deny fewer actions.",
                     policy::AWS_INLINE_USER
@@ -110,7 +105,7 @@ impl Compiler<'_> {
     }
 
     fn user_in(
-        &self,
+        &mut self,
         subject: &ManifestRef,
         user: &TenantUser,
         account: &AccountName,
@@ -128,6 +123,7 @@ impl Compiler<'_> {
         } else {
             attached.extend(everyone);
         }
+        attached.extend(self.policies_of_one(user, account, facts, grants));
         WantedUser {
             owner: subject.clone(),
             path: naming.path(),
@@ -141,6 +137,29 @@ impl Compiler<'_> {
             key: self.key(subject, user, account, facts),
             login: self.login(subject, user, account, facts),
         }
+    }
+
+    /// The policies that roles which speak of their user are for this one.
+    fn policies_of_one(
+        &mut self,
+        user: &TenantUser,
+        account: &AccountName,
+        facts: &AccountFacts,
+        grants: &Grants,
+    ) -> Vec<PolicyRef> {
+        let named = user.spec.roles.iter().filter_map(|role| grants.get(role));
+        let mut all: Vec<&Grant> = named.chain(grants.defaults()).collect();
+        all.sort_by(|a, b| a.role.cmp(&b.role));
+        all.dedup_by(|a, b| a.role == b.role);
+        let mut policies = Vec::new();
+        for grant in all {
+            let Some(template) = grant.templates.get(account) else { continue };
+            // It was tried out when the role was compiled.
+            let documents = self.documents(facts, &template.statements, Some(&user.name_any())).unwrap_or_default();
+            let name = format!("{}.{}", grant.role, user.name_any());
+            policies.extend(self.own_policies(&template.role, &name, account, facts, &documents));
+        }
+        policies
     }
 
     fn user_tags(&self, subject: &ManifestRef, user: &TenantUser, facts: &AccountFacts) -> Tags {
@@ -184,27 +203,32 @@ impl Compiler<'_> {
     ) -> BTreeMap<String, Document> {
         let mut inline = BTreeMap::new();
         if self.tenant.spec.suspended || user.spec.suspended {
-            inline.insert(SUSPENDED_POLICY.to_owned(), Document::aws(vec![everything()]));
+            inline.insert(SUSPENDED_POLICY.to_owned(), facts.document(vec![everything()]));
         }
         let denied = &facts.manifest.spec.denied_actions;
         if !denied.is_empty() {
             let deny = Statement::new(Effect::Deny, Scope::These(denied.clone()), Scope::These(vec!["*".into()]));
-            inline.insert(DENIED_POLICY.to_owned(), Document::aws(vec![deny]));
+            inline.insert(DENIED_POLICY.to_owned(), facts.document(vec![deny]));
         }
         if let Some(time) = &user.spec.expires_at {
-            let deny = everything().when("DateGreaterThanEquals", CURRENT_TIME, &[&utc(time.0)]);
-            inline.insert(EXPIRY_POLICY.to_owned(), Document::aws(vec![deny]));
+            let deny = everything().when("DateGreaterThanEquals", facts.current_time(), &[&utc(time.0)]);
+            inline.insert(EXPIRY_POLICY.to_owned(), facts.document(vec![deny]));
         }
         for temporary in &user.spec.temporary_roles {
             if temporary.until.0 <= self.context.now || user.spec.roles.contains(&temporary.name) {
                 continue;
             }
-            let documents = grants.get(&temporary.name).and_then(|grant| grant.documents.get(account));
+            let Some(grant) = grants.get(&temporary.name) else { continue };
+            let own = grant
+                .templates
+                .get(account)
+                .and_then(|template| self.documents(facts, &template.statements, Some(&user.name_any())).ok());
+            let documents = own.as_ref().or_else(|| grant.documents.get(account));
             let statements = documents.into_iter().flatten().flat_map(|document| document.statements.clone());
             let until = utc(temporary.until.0);
-            let statements: Vec<Statement> = statements.map(|statement| before(statement, &until)).collect();
+            let statements: Vec<Statement> = statements.filter_map(|it| before(it, facts, &until)).collect();
             if !statements.is_empty() {
-                inline.insert(format!("{UNTIL_PREFIX}{}", temporary.name), Document::aws(statements));
+                inline.insert(format!("{UNTIL_PREFIX}{}", temporary.name), facts.document(statements));
             }
         }
         inline
@@ -216,11 +240,18 @@ fn everything() -> Statement {
     Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]))
 }
 
-/// The statement until then. A bound of the role's own stays beside it: the current time always exists, so that the same
-/// operator with `IfExists` means the same.
-fn before(statement: Statement, until: &str) -> Statement {
-    let taken = statement.conditions.get("DateLessThan").is_some_and(|keys| keys.contains_key(CURRENT_TIME));
-    statement.when(if taken { "DateLessThanIfExists" } else { "DateLessThan" }, CURRENT_TIME, &[until])
+/// The statement until then. A bound of the role's own stays beside it, under another operator: on AWS the same one with
+/// `IfExists`, which means the same as the current time always exists; RAM has no such, and where none is left the role
+/// does not give that statement for a time.
+fn before(statement: Statement, facts: &AccountFacts, until: &str) -> Option<Statement> {
+    let key = facts.current_time();
+    let free = |operator: &&str| !statement.conditions.get(*operator).is_some_and(|keys| keys.contains_key(key));
+    let operator = match facts.provider() {
+        Provider::Aws if free(&"DateLessThan") => "DateLessThan",
+        Provider::Aws => "DateLessThanIfExists",
+        Provider::Alibaba => ["DateLessThan", "DateLessThanEquals"].into_iter().find(free)?,
+    };
+    Some(statement.when(operator, key, &[until]))
 }
 
 /// Seconds are the finest that condition values of IAM take.

@@ -21,6 +21,15 @@ pub struct SecretTarget {
     pub name: String,
 }
 
+/// Whose cloud an account is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Provider {
+    /// Amazon Web Services.
+    Aws,
+    /// Alibaba Cloud.
+    Alibaba,
+}
+
 /// What is wanted of a user's access key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyWish {
@@ -30,6 +39,8 @@ pub struct KeyWish {
     pub owner: ManifestRef,
     /// The TenantUser's UID.
     pub owner_uid: String,
+    /// Whose key it is.
+    pub provider: Provider,
     /// The region written beside the key.
     pub region: String,
     /// How old a key may become, in seconds; older ones are replaced. None: as old as it likes.
@@ -300,6 +311,21 @@ impl CloudAction {
                 | Self::DeleteInline { .. }
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
+        )
+    }
+
+    /// Whether after the act it is known what the object says and what hangs on it.
+    #[must_use]
+    pub fn says_all(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateGroup(_)
+                | Self::CreateUser(_)
+                | Self::CreatePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
         )
     }
 

@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User};
+use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::login::Login;
+use super::unread::Unread;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -27,7 +28,7 @@ pub struct Inventory {
     pub cluster: ClusterId,
     /// The account's id.
     pub account: String,
-    /// `aws`, `aws-cn`, …: the second part of every ARN.
+    /// `aws`, `aws-cn`, …: the second part of every ARN; for Alibaba Cloud their first, `acs`.
     pub partition: String,
     /// Whether a sweep has succeeded since the start; before that nothing here means anything.
     pub swept: bool,
@@ -39,6 +40,10 @@ pub struct Inventory {
     pub policies: BTreeMap<CloudName, Policy>,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
+    /// Objects of ours of which only what lists show is known.
+    pub(super) unread: BTreeMap<ObjectId, Unread>,
+    /// How much more often each of our policies was attached at the last sweep than was known.
+    pub(super) surplus: BTreeMap<CloudName, i64>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -57,36 +62,10 @@ impl Inventory {
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
             others: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            surplus: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
-        }
-    }
-
-    /// The ARN that an object of this account has or would have.
-    #[must_use]
-    pub fn arn(&self, kind: ObjectKind, path: &str, name: &CloudName) -> String {
-        format!("arn:{}:iam::{}:{kind}{path}{name}", self.partition, self.account)
-    }
-
-    /// The ARN of a policy as far as it is known: not of one that does not exist yet, and of a vendor's only where its
-    /// path is known.
-    #[must_use]
-    pub fn resolve(&self, policy: &PolicyRef) -> Option<String> {
-        match policy {
-            PolicyRef::Own(name) => self.policies.get(name).map(|policy| policy.arn.clone()),
-            PolicyRef::Arn(arn) => Some(arn.clone()),
-            PolicyRef::Vendor(_) => None,
-        }
-    }
-
-    /// Whether an attached ARN is the policy that is wanted.
-    #[must_use]
-    pub fn is(&self, arn: &str, wanted: &PolicyRef) -> bool {
-        match wanted {
-            PolicyRef::Own(_) | PolicyRef::Arn(_) => self.resolve(wanted).as_deref() == Some(arn),
-            PolicyRef::Vendor(name) => arn
-                .strip_prefix(&format!("arn:{}:iam::aws:policy/", self.partition))
-                .is_some_and(|rest| rest.rsplit('/').next() == Some(name)),
         }
     }
 
@@ -134,6 +113,7 @@ impl Inventory {
         part.swept = self.swept;
         for object in self.of_tenant(tenant) {
             let name = &object.name;
+            part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
             match object.kind {
                 ObjectKind::User => part.users.extend(self.users.get(name).map(|it| (name.clone(), it.clone()))),
                 ObjectKind::Group => part.groups.extend(self.groups.get(name).map(|it| (name.clone(), it.clone()))),
@@ -217,6 +197,9 @@ impl Inventory {
     /// Notes an act of ours, so that the next pass sees it without a call.
     pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
         self.written.insert(action.object(), now);
+        if action.says_all() {
+            self.unread.remove(&action.object());
+        }
         if let Effect::Found(found) = effect {
             self.learn(&action.object(), Finding::clone(found));
             return;
@@ -396,6 +379,7 @@ impl Inventory {
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                 }
                 self.others.remove(object);
+                self.unread.remove(object);
                 self.place(found, known.as_ref());
             }
         }

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 use super::action::SecretTarget;
-use crate::names::ManifestRef;
+use crate::names::{CloudName, ManifestRef};
 
 /// Whether a user can log in at the cloud's console with a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -26,12 +26,25 @@ pub struct LoginWish {
     pub owner_uid: String,
     /// Where the user logs in.
     pub url: String,
+    /// What stands behind the user's name when it logs in, after an `@`; none: nothing.
+    pub domain: Option<String>,
     /// Whether the password must be changed at the first login.
     pub reset_required: bool,
     /// Stands for the last wish for another password, if there was one; each is fulfilled once.
     pub reset: Option<String>,
     /// Whether the login must be off for now (suspended, expired).
     pub inactive: bool,
+}
+
+impl LoginWish {
+    /// The name that the user types when it logs in.
+    #[must_use]
+    pub fn typed(&self, user: &CloudName) -> String {
+        match &self.domain {
+            Some(domain) => format!("{user}@{domain}"),
+            None => user.to_string(),
+        }
+    }
 }
 
 /// A console password. Neither `Debug` nor serialization shows it.

@@ -1,6 +1,7 @@
 //! The nouns that both clouds and the cluster share: what exists, what may be done to it, and what can go wrong.
 
 mod action;
+mod arns;
 mod cloud;
 mod fault;
 mod inventory;
@@ -8,9 +9,10 @@ mod kube;
 mod login;
 mod rules;
 mod sweep;
+mod unread;
 mod wanted;
 
-pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Read, SecretTarget};
+pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Provider, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User, mark_of_tags};
 pub use fault::{Class, Fault};
 pub use inventory::{Inventory, Quota};

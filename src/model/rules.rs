@@ -24,6 +24,8 @@ pub struct PasswordRules {
     pub reuse_prevention: Option<i32>,
     /// Whether only an administrator can set a new password once the old one is too old.
     pub hard_expiry: bool,
+    /// Failed logins within an hour before a user is locked out; none: no limit (Alibaba Cloud).
+    pub max_login_attempts: Option<i32>,
     /// Whether users may change their own password (AWS).
     pub users_may_change: bool,
 }
@@ -42,6 +44,7 @@ impl PasswordRules {
             ("maxAgeDays", optional(seen.max_age_days), optional(self.max_age_days)),
             ("reusePrevention", optional(seen.reuse_prevention), optional(self.reuse_prevention)),
             ("hardExpiry", seen.hard_expiry.to_string(), self.hard_expiry.to_string()),
+            ("maxLoginAttempts", optional(seen.max_login_attempts), optional(self.max_login_attempts)),
             ("allowUsersToChange", seen.users_may_change.to_string(), self.users_may_change.to_string()),
         ];
         let differing = rows.into_iter().filter(|(_, seen, wanted)| seen != wanted);

@@ -17,6 +17,11 @@ pub const FRESH_WRITE: Duration = Duration::from_secs(120);
 pub struct Sweep {
     /// Users, groups and policies, without what the bulk call omits.
     pub found: Vec<Finding>,
+    /// Whether the bulk calls also omit documents, memberships and attachments: what was known of them still holds, and
+    /// of what was never read they are unknown.
+    pub bare: bool,
+    /// To how many each customer's policy is attached, where bulk calls tell that and not to whom.
+    pub attachments: BTreeMap<CloudName, i64>,
 }
 
 impl Inventory {
@@ -28,22 +33,29 @@ impl Inventory {
         let fresh: BTreeSet<ObjectId> = self.written.keys().cloned().collect();
 
         let mut next = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
-        for found in sweep.found {
+        let (found, bare) = (sweep.found, sweep.bare);
+        for found in found {
             let Some(object) = id_of(&found) else { continue };
             if fresh.contains(&object) {
                 continue;
             }
             let known = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
-            next.place(self.with_known_tags(found), known);
+            let (found, unread) =
+                if bare { self.with_known_parts(&object, found) } else { (self.with_known_tags(found), None) };
+            next.place(found, known);
+            next.note_unread(&object, unread);
         }
         for object in &fresh {
             self.carry_over(object, &mut next);
+            next.note_unread(object, self.unread.get(object).copied());
             next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
         next.swept = true;
-        let changed = self.changed_tenants(&next);
+        let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
+        let mut changed = self.changed_tenants(&next);
+        changed.extend(moved);
         *self = next;
         changed
     }

@@ -188,6 +188,9 @@ pub struct Wanted {
     pub manifests: BTreeMap<ManifestRef, ManifestLife>,
     /// Whether what a deleted manifest made stays and only loses our marks (`deletionPolicy: Retain`).
     pub retain: bool,
+    /// Whether every status of the tenant and of its accounts speaks of what its manifest says now, and says that it is
+    /// so: what nobody has read since the start is then taken to be so.
+    pub settled: bool,
     /// How each account is handled: of every known CloudAccount, the tenant's or not.
     pub conduct: BTreeMap<AccountName, Conduct>,
     /// By CloudAccount.

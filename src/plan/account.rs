@@ -137,6 +137,16 @@ impl Account<'_, '_, '_> {
             && self.inventory.policies.get(&object.name).is_some_and(|policy| policy.tags.is_none())
     }
 
+    /// Whether it is known what the object says and what hangs on it. Where it is not, it is read now, or in its turn if
+    /// the statuses say that all was well.
+    fn is_known(&mut self, object: &ObjectId) -> bool {
+        let unread = self.inventory.is_unread(object);
+        if unread && (!self.draft.wanted.settled || self.inventory.has_moved(object)) {
+            self.draft.read(self.name, Read::Object(object.clone()));
+        }
+        !unread
+    }
+
     /// Whether a path is another tenant's, or another cluster's: what lies there without a mark was let go by them, and is
     /// theirs to have again.
     fn is_anothers(&self, path: &str) -> bool {
@@ -185,7 +195,7 @@ impl Account<'_, '_, '_> {
             Standing::Ours => {
                 let Some(seen) = self.inventory.policies.get(name) else { return };
                 let same = seen.document.as_ref().is_some_and(|seen| seen.same_meaning(&wanted.document));
-                if !same {
+                if !same && self.is_known(&object) {
                     let mut detail = vec![format!("version {} → next", seen.default_version)];
                     detail.extend(seen.document.iter().flat_map(|seen| policy::diff(seen, &wanted.document)));
                     let document = wanted.document.clone();
@@ -252,6 +262,9 @@ impl Account<'_, '_, '_> {
             Standing::Ours => {
                 let Some(seen) = self.inventory.groups.get(name) else { return };
                 let seen = seen.clone();
+                if !self.is_known(&object) {
+                    return;
+                }
                 self.inline(&object, &wanted.owner, &seen.inline, &BTreeMap::new());
                 seen.attached
             }
@@ -285,7 +298,10 @@ impl Account<'_, '_, '_> {
                     keys: Some(Vec::new()),
                     login: Some(Login::Off),
                 };
-                let mut detail = vec![format!("path {}", wanted.path)];
+                let mut detail = Vec::new();
+                if !self.inventory.is_ram() {
+                    detail.push(format!("path {}", wanted.path));
+                }
                 detail.extend(wanted.boundary.iter().map(|arn| format!("boundary {}", last_part(arn))));
                 self.step(&wanted.owner, Rank::Change, CloudAction::CreateUser(user.clone()), detail);
                 self.user_edges(&user, wanted);
@@ -319,6 +335,14 @@ impl Account<'_, '_, '_> {
     }
 
     fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {
+        if self.is_known(&ObjectId::user(&seen.name)) {
+            self.hangings(seen, wanted);
+        }
+        keys::plan(self, seen, wanted);
+        logins::plan(self, seen, wanted);
+    }
+
+    fn hangings(&mut self, seen: &User, wanted: &WantedUser) {
         for group in wanted.groups.iter().filter(|group| !seen.groups.contains(*group)) {
             if self.will_exist(&ObjectId::group(group)) {
                 let action = CloudAction::AddMember { group: group.clone(), user: seen.name.clone() };
@@ -334,8 +358,6 @@ impl Account<'_, '_, '_> {
         let seen_inline = seen_inline.map(|(name, document)| (name.clone(), document.clone())).collect();
         self.inline(&object, &wanted.owner, &seen_inline, &wanted.inline);
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
-        keys::plan(self, seen, wanted);
-        logins::plan(self, seen, wanted);
     }
 
     fn attachments(

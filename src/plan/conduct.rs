@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::account::Account;
 use super::{Action, Draft, Rank, Step};
-use crate::model::{CloudAction, ClusterAction, ObjectId, Tags, Wanted};
+use crate::model::{CloudAction, ClusterAction, ObjectId, Policy, Tags, Wanted};
 use crate::names::{AccountName, CloudName, MARK_PREFIX, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER};
 
 /// How the names of our own inline policies begin.
@@ -91,6 +91,13 @@ impl Account<'_, '_, '_> {
 
     /// Whether an attached policy is none of this tenant's own.
     pub(super) fn is_foreign_policy(&self, arn: &str) -> bool {
+        if self.inventory.is_ram() {
+            // No path tells whose it is.
+            let of_tenant = |policy: &Policy| {
+                policy.mark(&self.inventory.cluster).is_some_and(|mark| mark.tenant == self.draft.wanted.tenant)
+            };
+            return !self.inventory.policies.values().any(|policy| policy.arn == arn && of_tenant(policy));
+        }
         let path = crate::names::tenant_path(&self.inventory.cluster, &self.draft.wanted.tenant);
         let own = self.inventory.arn(crate::model::ObjectKind::Policy, &path, &CloudName::new(""));
         !arn.starts_with(&own)

@@ -130,9 +130,7 @@ fn afterwards(plan: &Plan, account: &AccountName, before: &Inventory, about: Opt
         let Action::Cloud { account: of, action } = &step.action else { continue };
         if of == account {
             let effect = match action {
-                CloudAction::Attach { policy: PolicyRef::Vendor(name), .. } => {
-                    Effect::Arn(format!("arn:{}:iam::aws:policy/{name}", before.partition))
-                }
+                CloudAction::Attach { policy: PolicyRef::Vendor(name), .. } => Effect::Arn(before.vendor_arn(name)),
                 _ => Effect::Done,
             };
             after.record(action, &effect, Instant::now());

@@ -13,7 +13,7 @@ use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, covers};
-use crate::names::{ClusterId, TAG_OWNER};
+use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
 const TENANT: &str = "acme";
@@ -28,7 +28,13 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, "aws");
+        Self::of(&context(&[]))
+    }
+
+    /// The world of the account that a context speaks of.
+    fn of(context: &Context) -> Self {
+        let partition = context.accounts.values().next().unwrap().partition.clone();
+        let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, partition);
         inventory.swept = true;
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
@@ -52,7 +58,9 @@ impl World {
             match &step.action {
                 Action::Cloud { action, .. } => {
                     let effect = match action {
-                        CloudAction::Attach { policy: crate::model::PolicyRef::Vendor(name), .. } => {
+                        CloudAction::Attach { policy: crate::model::PolicyRef::Vendor(name), .. }
+                            if !self.inventory.is_ram() =>
+                        {
                             Effect::Arn(format!("arn:aws:iam::aws:policy/job-function/{name}"))
                         }
                         _ => Effect::Done,
@@ -139,12 +147,16 @@ pub(super) fn context(documents: &[Value]) -> Context {
     let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
     let said = documents.iter().find(|it| it["kind"] == "CloudAccount").and_then(|it| it["spec"].as_object());
     spec.as_object_mut().unwrap().extend(said.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+    let alibaba = spec.get("alibaba").is_some();
+    if alibaba {
+        spec.as_object_mut().unwrap().remove("aws");
+    }
     let metadata = json!({"name": "aws", "uid": "uid-aws"});
     let manifest: CloudAccount = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
     let facts = AccountFacts {
         manifest: Arc::new(manifest),
         id: Some(ACCOUNT.to_owned()),
-        partition: "aws".to_owned(),
+        partition: if alibaba { RAM_PARTITION } else { "aws" }.to_owned(),
         trouble: None,
         unreadable: false,
     };
@@ -189,12 +201,13 @@ fn the_cases_give_their_plans() {
     cases.sort();
     assert!(!cases.is_empty());
     for case in cases.iter().filter(|case| case.is_dir()) {
-        let mut world = World::new();
+        let (before, after) = (read(&case.join("before.yaml")), read(&case.join("after.yaml")));
+        let mut world = World::of(&context(&after));
         for _ in 0..2 {
-            let first = world.plan(&manifests(&read(&case.join("before.yaml"))));
+            let alibaba = world.inventory.is_ram();
+            let first = world.plan_in(&manifests(&before), &context(if alibaba { &before } else { &[] }));
             world.carry_out(&first);
         }
-        let after = read(&case.join("after.yaml"));
         let next = world.plan_in(&manifests(&after), &context(&after));
         let about = BTreeMap::from([(AccountName::new("aws"), About::new(ACCOUNT, "eu-west-1"))]);
         let text = render(&[next], &about, 5.0);

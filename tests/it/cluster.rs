@@ -83,6 +83,7 @@ fn content(namespace: &str, tenant: &str, key: &str) -> SecretContent {
         owner: ManifestRef::namespaced(ManifestKind::TenantUser, namespace, "alice"),
         owner_uid: "8d1c6a52-0000-4000-8000-000000000000".to_owned(),
         credential: Credential::Key {
+            provider: tenantry::model::Provider::Aws,
             id: key.to_owned(),
             half: SecretString::from("half"),
             created: Timestamp::UNIX_EPOCH,

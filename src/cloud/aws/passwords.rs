@@ -19,6 +19,7 @@ pub(super) async fn read(act: &Act<'_>) -> Result<Option<PasswordRules>, Fault> 
         max_age_days: policy.max_password_age.filter(|days| *days > 0),
         reuse_prevention: policy.password_reuse_prevention.filter(|count| *count > 0),
         hard_expiry: policy.hard_expiry.unwrap_or(false),
+        max_login_attempts: None,
         users_may_change: policy.allow_users_to_change_password,
     }))
 }

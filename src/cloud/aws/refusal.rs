@@ -4,6 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
 use super::denied;
+use crate::cloud::wording::{innermost, tidy};
 use crate::model::{Class, Fault};
 
 /// What messages name beside the error itself.
@@ -189,31 +190,6 @@ fn credentials_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option
     None
 }
 
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-const LONGEST: usize = 300;
-
-/// One line of bounded length, cut before anything that differs from call to call.
-fn tidy(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let end = ["Request ID", "RequestId", "request id", "Encoded authorization failure"]
-        .iter()
-        .filter_map(|mark| line.find(mark))
-        .min()
-        .unwrap_or(line.len());
-    let line = line[..end].trim_end_matches(['(', ' ', ',', ';', '.', ':']);
-    if line.chars().count() <= LONGEST {
-        return line.to_owned();
-    }
-    format!("{}…", line.chars().take(LONGEST).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -255,11 +231,5 @@ mod tests {
         let text = "The Canonical String should have been x-amz-security-token:SECRET";
         let said = words(Class::AccessDenied, "SignatureDoesNotMatch", text, "iam:CreateUser", &voice);
         assert!(!said.contains("SECRET"), "{said}");
-    }
-
-    #[test]
-    fn messages_are_one_bounded_line_without_request_ids() {
-        assert_eq!(tidy("Rate\n exceeded (Request ID: 123-456)"), "Rate exceeded");
-        assert!(tidy(&"x".repeat(1000)).chars().count() <= LONGEST + 1);
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn sweep(act: &Act<'_>) -> Result<Sweep, Fault> {
             Ok(page_of(page))
         })
         .await?;
-    Ok(Sweep { found })
+    Ok(Sweep { found, ..Sweep::default() })
 }
 
 fn page_of(page: GetAccountAuthorizationDetailsOutput) -> Page<Finding> {

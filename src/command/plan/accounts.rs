@@ -20,6 +20,8 @@ use crate::plan::{About, RulesPlan, plan_rules};
 /// What helps where the caller's own credentials are used.
 const HELP: &str =
     "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key that may read the account";
+const ALIBABA_HELP: &str =
+    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET to a key that may read the account";
 
 type Connected = Arc<Account<AnyCloud>>;
 
@@ -44,8 +46,6 @@ pub async fn read<'m>(
 ) -> Result<Read, String> {
     let mut found = Read::default();
     for (name, manifest) in manifests {
-        // A CloudAccount of another cloud is refused by the plan, with its reason.
-        let Some(aws) = &manifest.spec.aws else { continue };
         let (account, credentials) = connect(client, namespace, accounts, name, manifest, notes).await?;
         let result = async {
             let started = Instant::now();
@@ -61,7 +61,10 @@ pub async fn read<'m>(
             Ok::<(String, RulesPlan), Fault>((id, rules))
         };
         let (id, rules) = result.await.map_err(|fault| {
-            let help = "What reading needs is in docs/aws/plan-policy.json";
+            let help = match manifest.spec.aws {
+                Some(_) => "What reading needs is in docs/aws/plan-policy.json",
+                None => "What reading needs is in docs/alibaba/operator-policy.json",
+            };
             let help = if fault.class == Class::AccessDenied { format!(". {help}") } else { String::new() };
             format!("CloudAccount {name}, read with {credentials}: {fault}{help}")
         })?;
@@ -73,7 +76,7 @@ pub async fn read<'m>(
             inventory.record(action, &Effect::Done, Instant::now());
         }
         drop(inventory);
-        let (region, credentials) = (aws.region.clone(), Some(credentials));
+        let (region, credentials) = (manifest.spec.region().to_owned(), Some(credentials));
         found.about.insert(name.clone(), About { id, region, credentials, rules, observed });
     }
     Ok(found)
@@ -103,12 +106,14 @@ async fn connect(
     manifest: &CloudAccount,
     notes: &mut Vec<String>,
 ) -> Result<(Connected, String), String> {
-    let own = "your own AWS credentials".to_owned();
-    let secret = manifest.spec.aws.as_ref().and_then(|aws| aws.credentials_secret.clone());
-    let Some(secret) = secret else {
+    let (own, help) = match manifest.spec.aws {
+        Some(_) => ("your own AWS credentials".to_owned(), HELP),
+        None => ("your own Alibaba Cloud credentials".to_owned(), ALIBABA_HELP),
+    };
+    let Some(secret) = manifest.spec.credentials_secret().map(str::to_owned) else {
         return match connect_with(accounts, name, manifest, None).await {
             Ok(account) => Ok((account, own)),
-            Err(fault) => Err(format!("CloudAccount {name}, with {own}: {fault}. {HELP}")),
+            Err(fault) => Err(format!("CloudAccount {name}, with {own}: {fault}. {help}")),
         };
     };
     let why = match read_secret_data(client, namespace, &secret).await {
@@ -125,7 +130,7 @@ async fn connect(
     };
     let account = with_own(accounts, name, manifest)
         .await
-        .map_err(|fault| format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {HELP}"))?;
+        .map_err(|fault| format!("CloudAccount {name}: {why}, and {own} do not do: {fault}. {help}"))?;
     notes.push(format!("CloudAccount {name} was read with {own}: {why}."));
     Ok((account, own))
 }
@@ -137,10 +142,16 @@ async fn with_own(accounts: &Accounts, name: &AccountName, manifest: &CloudAccou
     if let Some(aws) = &mut manifest.spec.aws {
         aws.credentials_secret = None;
     }
+    if let Some(alibaba) = &mut manifest.spec.alibaba {
+        alibaba.credentials_secret = None;
+    }
     match connect_with(accounts, name, &manifest, None).await {
-        Err(fault) if manifest.spec.aws.as_ref().is_some_and(|aws| !aws.assume_roles.is_empty()) => {
+        Err(fault) if !manifest.spec.assume_roles().is_empty() => {
             if let Some(aws) = &mut manifest.spec.aws {
                 aws.assume_roles.clear();
+            }
+            if let Some(alibaba) = &mut manifest.spec.alibaba {
+                alibaba.assume_roles.clear();
             }
             connect_with(accounts, name, &manifest, None).await.map_err(|_| fault)
         }

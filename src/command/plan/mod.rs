@@ -317,7 +317,9 @@ async fn plan_of(
     accounts: &Accounts,
     context: &Context,
 ) -> Result<Plan, String> {
-    let wanted = compile(tenant, &manifests_of(snapshot), context);
+    let mut wanted = compile(tenant, &manifests_of(snapshot), context);
+    // Statuses speak of what the cluster holds, not of the files.
+    wanted.settled = false;
     let state: &ClusterState = &snapshot.cluster;
     let stage = Stage {
         wanted: &wanted,

@@ -1,0 +1,113 @@
+//! What stands for inline policies, which RAM does not have: a policy named for what it says, attached to all for whom
+//! it says that, and deleted with its last attachment.
+
+use parking_lot::Mutex;
+
+use super::act::Act;
+use super::policies::{self, Verb, edge_call};
+use super::{lists, shapes};
+use crate::model::{Effect, Fault, Inventory, ObjectId, Tags};
+use crate::names::{CloudName, ClusterId, TAG_CLUSTER, inline_description, inline_of_description, inline_policy};
+use crate::policy::Document;
+
+/// Puts one in force. It is attached first, for somebody else may have it already: a call each for all but the first.
+pub(super) async fn put(
+    act: &Act<'_>,
+    of: &ObjectId,
+    name: &str,
+    document: &Document,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
+    let (cluster, differs) = {
+        let inventory = inventory.lock();
+        let users = inventory.users.get(&of.name).map(|user| &user.inline);
+        let known = if of.kind == crate::model::ObjectKind::Group {
+            inventory.groups.get(&of.name).map(|group| &group.inline)
+        } else {
+            users
+        };
+        (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
+    };
+    let policy = inline_policy(&cluster, name, &document.to_json());
+    let attach = || edge_call(Verb::Attach, of, policy.as_str(), false);
+    if differs {
+        // Somebody changed it, or it shall say something else.
+        make(act, &cluster, &policy, name, document).await?;
+        act.join(attach()).await?;
+        drop_others(act, &cluster, of, name, Some(&policy)).await?;
+        return Ok(Effect::Done);
+    }
+    match act.join(attach()).await {
+        Err(refused) if refused.is("EntityNotExist.Policy") => {
+            make(act, &cluster, &policy, name, document).await?;
+            act.join(attach()).await?;
+        }
+        other => other?,
+    }
+    Ok(Effect::Done)
+}
+
+/// Makes the policy; one that is there and says something else gets another version.
+async fn make(
+    act: &Act<'_>,
+    cluster: &ClusterId,
+    policy: &CloudName,
+    name: &str,
+    document: &Document,
+) -> Result<(), Fault> {
+    let tags = Tags::from([(TAG_CLUSTER.to_owned(), cluster.to_string())]);
+    let create = policies::create_call(policy, &inline_description(cluster, name), document, &tags);
+    match act.send(create).await {
+        Err(refused) if refused.exists() => {
+            let answer = act.send(policies::get_call(policy)).await?;
+            if !shapes::document(&answer).is_some_and(|there| there.same_meaning(document)) {
+                policies::new_version(act, policy, document).await?;
+            }
+            Ok(())
+        }
+        Err(refused) => Err(refused.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+pub(super) async fn delete(
+    act: &Act<'_>,
+    of: &ObjectId,
+    name: &str,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
+    let cluster = inventory.lock().cluster.clone();
+    drop_others(act, &cluster, of, name, None).await?;
+    Ok(Effect::Done)
+}
+
+/// Detaches what is attached under that name, but for `kept`.
+async fn drop_others(
+    act: &Act<'_>,
+    cluster: &ClusterId,
+    of: &ObjectId,
+    name: &str,
+    kept: Option<&CloudName>,
+) -> Result<(), Fault> {
+    let attached = match lists::attached(act, of).await {
+        Err(refused) if refused.absent() => return Ok(()),
+        other => other?,
+    };
+    for policy in attached {
+        let its = inline_of_description(cluster, shapes::text(&policy, "Description")) == Some(name);
+        let policy = CloudName::new(shapes::text(&policy, "PolicyName"));
+        if its && kept != Some(&policy) {
+            act.remove(edge_call(Verb::Detach, of, policy.as_str(), false)).await?;
+            discard(act, &policy).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the policy unless somebody else has it.
+pub(super) async fn discard(act: &Act<'_>, policy: &CloudName) -> Result<(), Fault> {
+    match act.send(policies::delete_call(policy)).await {
+        Err(refused) if !refused.absent() && !refused.conflict() => Err(refused.into()),
+        _ => Ok(()),
+    }
+}

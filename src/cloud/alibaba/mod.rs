@@ -1,0 +1,170 @@
+//! An Alibaba Cloud account: RAM, IMS and STS behind the contract of [`Cloud`], one function a call.
+//!
+//! What RAM lacks is played with what it has: a path is what marks say, a group's mark is its comment, an inline policy
+//! is a policy of its own ([`inline`]).
+
+mod act;
+mod call;
+mod connect;
+mod credentials;
+mod drain;
+mod endpoints;
+mod groups;
+mod http;
+mod inline;
+mod keys;
+mod lists;
+mod logins;
+mod passwords;
+mod policies;
+mod read;
+mod refusal;
+mod shapes;
+mod sweep;
+mod users;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use self::act::{Act, Channel};
+use self::call::Call;
+use super::{Cloud, Priority};
+use crate::model::{
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
+    Sweep,
+};
+use crate::names::CloudName;
+
+pub use self::connect::{Identity, Settings};
+pub use self::credentials::{AssumeRole, Credentials};
+
+/// One Alibaba Cloud account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the
+/// account's, whoever else calls it.
+#[derive(Debug)]
+pub struct Alibaba {
+    channel: Channel,
+    identity: Identity,
+    /// What follows the `@` in the names by which IMS knows users.
+    domain: OnceCell<String>,
+    empty_recycle_bin: bool,
+}
+
+impl Alibaba {
+    /// Who the operator is here, as STS said at the start.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn act(&self, object: impl Into<String>, priority: Priority) -> Act<'_> {
+        Act { channel: &self.channel, object: object.into(), priority }
+    }
+
+    fn act_on(&self, object: &ObjectId, priority: Priority) -> Act<'_> {
+        self.act(format!("{} \"{}\"", kind(object.kind), object.name), priority)
+    }
+
+    /// A user's name as IMS takes it: `acme.alice@1234567890123456.onaliyun.com`. The domain is asked for once.
+    async fn principal(&self, user: &CloudName) -> Result<String, Fault> {
+        let ask = || async {
+            let act = self.act("the account", Priority::Normal);
+            let answer = act.send(Call::ims("GetDefaultDomain")).await?;
+            match answer["DefaultDomainName"].as_str() {
+                Some(domain) => Ok(domain.to_owned()),
+                None => {
+                    let message = "Alibaba Cloud did not say under which domain users log in";
+                    Err(act.fault(Class::Transient, "ram:GetDefaultDomain", message))
+                }
+            }
+        };
+        let domain = self.domain.get_or_try_init(ask).await?;
+        Ok(format!("{user}@{domain}"))
+    }
+}
+
+/// What Alibaba Cloud calls the kinds of object.
+fn kind(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Group => "RAM group",
+        ObjectKind::Policy => "RAM policy",
+        ObjectKind::User => "RAM user",
+    }
+}
+
+impl Cloud for Alibaba {
+    async fn sweep(&self) -> Result<Sweep, Fault> {
+        sweep::sweep(self, &self.act("the account", Priority::Normal)).await
+    }
+
+    async fn read(&self, what: &Read, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+        let act = self.act_on(&what.object(), Priority::Normal);
+        match what {
+            Read::Keys(user) => keys::read(&act, user).await,
+            Read::LastUse { user, id } => keys::last_use(self, &act, user, id).await,
+            Read::Login(user) => logins::read(&act, user).await,
+            Read::Tags(policy) => read::tags(&act, policy).await,
+            Read::Object(object) => read::object(self, &act, object, inventory).await,
+            Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+        }
+    }
+
+    async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        let act = self.act_on(&action.object(), Priority::of(action));
+        match action {
+            CloudAction::CreateGroup(group) => groups::create(self, &act, group, inventory).await,
+            CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
+            CloudAction::CreateUser(user) => users::create(self, &act, user, inventory).await,
+            CloudAction::DeleteUser(name) => users::delete(self, &act, name, inventory).await,
+            CloudAction::SetTags { of, set, unset } => match of.kind {
+                ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
+                ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
+                ObjectKind::Group => groups::set_tags(&act),
+            },
+            CloudAction::SetBoundary { .. } => {
+                Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
+            }
+            CloudAction::CreatePolicy(policy) => policies::create(self, &act, policy, inventory).await,
+            CloudAction::SetDocument { policy, document } => {
+                policies::set_document(&act, policy, document, inventory).await
+            }
+            CloudAction::DeletePolicy(name) => policies::delete(&act, name).await,
+            CloudAction::AddMember { group, user } => groups::add_member(&act, group, user).await,
+            CloudAction::RemoveMember { group, user } => groups::remove_member(&act, group, user).await,
+            CloudAction::Attach { to, policy } => policies::attach(self, &act, to, policy).await,
+            CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
+            CloudAction::PutInline { of, name, document } => inline::put(&act, of, name, document, inventory).await,
+            CloudAction::DeleteInline { of, name } => inline::delete(&act, of, name, inventory).await,
+            CloudAction::CreateKey(user) => keys::create(&act, user).await,
+            CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
+            CloudAction::DeleteKey { user, id } => keys::delete(self, &act, user, id).await,
+            CloudAction::SetLogin { user, password, reset_required } => {
+                logins::set(&act, user, password, *reset_required).await
+            }
+            CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+        }
+    }
+
+    async fn quotas(&self) -> Result<BTreeMap<String, Quota>, Fault> {
+        let act = self.act("the account", Priority::Normal);
+        Ok(shapes::quotas(&act.send(Call::ims("GetAccountSummary")).await?))
+    }
+
+    async fn password_rules(&self) -> Result<Option<PasswordRules>, Fault> {
+        passwords::read(&self.act("the account's password policy", Priority::Normal)).await
+    }
+
+    async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
+        passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
+        keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), key).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

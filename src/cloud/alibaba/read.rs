@@ -1,0 +1,122 @@
+//! Live reads of one object: whole, or only its mark.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_lot::Mutex;
+
+use super::act::Act;
+use super::call::Call;
+use super::refusal::Refused;
+use super::{Alibaba, lists, policies, shapes};
+use crate::cloud::ownership::mark_of;
+use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
+use crate::names::{CloudName, ClusterId, inline_of_description};
+use crate::policy::Document;
+
+/// One object, whole. A user costs 3 calls, a group and a policy 2, and each inline policy one.
+pub(super) async fn object(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    object: &ObjectId,
+    inventory: &Mutex<Inventory>,
+) -> Result<Finding, Fault> {
+    let cluster = inventory.lock().cluster.clone();
+    let found = match object.kind {
+        ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
+        ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
+        ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+    };
+    absent_or(found)
+}
+
+/// Whose an object is, and of a policy which version is in force: one call, of a policy two.
+pub(super) async fn mark(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    object: &ObjectId,
+    inventory: &Mutex<Inventory>,
+) -> Result<Finding, Fault> {
+    let found = match object.kind {
+        ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
+        ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
+        ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+    };
+    let found = absent_or(found)?;
+    let default_version = match &found {
+        Finding::Absent => return Ok(found),
+        Finding::Policy(policy) => Some(policy.default_version.clone()),
+        _ => None,
+    };
+    let cluster = inventory.lock().cluster.clone();
+    Ok(Finding::Mark { mark: mark_of(&found, &cluster), default_version })
+}
+
+/// The tags of a policy: one call.
+pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fault> {
+    absent_or(lists::policy_tags(act, name.as_str()).await.map(Finding::Tags))
+}
+
+fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
+    match found {
+        Err(refused) if refused.absent() => Ok(Finding::Absent),
+        other => Ok(other?),
+    }
+}
+
+fn empty(act: &Act<'_>, action: &str) -> Refused {
+    Refused::odd(act.fault(Class::Transient, action, "Alibaba Cloud answered without the object"))
+}
+
+async fn user_alone(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
+    let principal = cloud.principal(name).await.map_err(Refused::odd)?;
+    let answer = act.send(Call::ims("GetUser").with("UserPrincipalName", principal)).await?;
+    shapes::user(&cloud.identity.account, &answer["User"]).ok_or_else(|| empty(act, "ram:GetUser"))
+}
+
+async fn user(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &ClusterId) -> Result<Finding, Refused> {
+    let mut user = user_alone(cloud, act, name).await?;
+    user.groups = lists::groups_of(act, name.as_str()).await?.into_iter().map(CloudName::new).collect();
+    (user.attached, user.inline) = edges(cloud, act, &ObjectId::user(name), cluster).await?;
+    Ok(Finding::User(user))
+}
+
+async fn group_alone(act: &Act<'_>, name: &CloudName) -> Result<Group, Refused> {
+    let answer = act.send(Call::ram("GetGroup").with("GroupName", name)).await?;
+    shapes::group(&answer["Group"]).ok_or_else(|| empty(act, "ram:GetGroup"))
+}
+
+async fn group(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &ClusterId) -> Result<Finding, Refused> {
+    let mut group = group_alone(act, name).await?;
+    (group.attached, group.inline) = edges(cloud, act, &ObjectId::group(name), cluster).await?;
+    Ok(Finding::Group(group))
+}
+
+/// What is attached: policies by ARN, and those that stand for inline ones by their names, with what they say.
+async fn edges(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    of: &ObjectId,
+    cluster: &ClusterId,
+) -> Result<(BTreeSet<String>, BTreeMap<String, Document>), Refused> {
+    let (mut attached, mut inline) = (BTreeSet::new(), BTreeMap::new());
+    for policy in lists::attached(act, of).await? {
+        match inline_of_description(cluster, shapes::text(&policy, "Description")) {
+            Some(name) if policy["PolicyType"] != "System" => {
+                let answer = act.send(policies::get_call(&CloudName::new(shapes::text(&policy, "PolicyName")))).await?;
+                // One that cannot be read never equals what is wanted, and has its name, by which it is removed.
+                let document = shapes::document(&answer).unwrap_or_else(|| Document::ram(Vec::new()));
+                inline.insert(name.to_owned(), document);
+            }
+            _ => drop(attached.insert(shapes::attached_arn(&cloud.identity.account, &policy))),
+        }
+    }
+    Ok((attached, inline))
+}
+
+async fn policy(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<Policy, Refused> {
+    let answer = act.send(policies::get_call(name)).await?;
+    let tags = lists::policy_tags(act, name.as_str()).await?;
+    let policy = shapes::policy(&cloud.identity.account, &answer["Policy"], Some(tags));
+    let policy = policy.ok_or_else(|| empty(act, "ram:GetPolicy"))?;
+    Ok(Policy { document: shapes::document(&answer), ..policy })
+}

@@ -1,0 +1,34 @@
+//! Reads the whole account as far as lists show it: all users, groups and customer's policies with their marks, in one
+//! call a page. What hangs between them no list shows; that is read object by object, in turn.
+//!
+//! Lists are not filtered by our tags: names that others have taken must be known before something is made, and an
+//! object that lost its tags must not look as if it were gone.
+
+use super::Alibaba;
+use super::act::Act;
+use super::call::Call;
+use super::shapes;
+use crate::model::{Fault, Finding, Sweep};
+use crate::names::{CloudName, DESCRIPTION_PREFIX};
+
+/// The most that one page holds (RAM API reference).
+const PAGE: u32 = 1000;
+const PAGE_OF_GROUPS: u32 = 100;
+
+pub(super) async fn sweep(cloud: &Alibaba, act: &Act<'_>) -> Result<Sweep, Fault> {
+    let account = &cloud.identity.account;
+    let users = act.pages(|| Call::ims("ListUsers"), PAGE, ("Users", "User")).await?;
+    let groups = act.pages(|| Call::ram("ListGroups"), PAGE_OF_GROUPS, ("Groups", "Group")).await?;
+    let custom = || Call::ram("ListPolicies").with("PolicyType", "Custom");
+    let policies = act.pages(custom, PAGE, ("Policies", "Policy")).await?;
+    let count =
+        |it: &serde_json::Value| Some((CloudName::new(it["PolicyName"].as_str()?), it["AttachmentCount"].as_i64()?));
+    let attachments = policies.iter().filter_map(count).collect();
+    let users = users.iter().filter_map(|user| shapes::user(account, user)).map(Finding::User);
+    let groups = groups.iter().filter_map(shapes::group).map(Finding::Group);
+    let policies = policies.iter().filter_map(|it| shapes::policy(account, it, Some(shapes::tags(it))));
+    // What stands for an inline policy is no object of its own.
+    let policies = policies.filter(|it| !it.description.starts_with(&format!("{DESCRIPTION_PREFIX}inline ")));
+    let found = users.chain(groups).chain(policies.map(Finding::Policy)).collect();
+    Ok(Sweep { found, bare: true, attachments })
+}

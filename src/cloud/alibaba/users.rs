@@ -1,0 +1,90 @@
+//! Users: one function a call. They are IMS's, which puts tags on in the call that makes them.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+
+use super::act::Act;
+use super::call::Call;
+use super::{Alibaba, drain, kind, read, shapes};
+use crate::cloud::ownership::judge;
+use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Tags, User};
+use crate::names::{CloudName, RAM_DISPLAY_NAME_MAX};
+
+pub(super) async fn create(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    user: &User,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
+    let display: String = user.name.as_str().chars().take(RAM_DISPLAY_NAME_MAX).collect();
+    let call = Call::ims("CreateUser")
+        .with("UserPrincipalName", cloud.principal(&user.name).await?)
+        .with("DisplayName", display)
+        .flat_tags(&user.tags);
+    match act.send(call).await {
+        Ok(_) => Ok(Effect::Done),
+        Err(refused) if refused.exists() => {
+            let object = ObjectId::user(&user.name);
+            let found = read::object(cloud, act, &object, inventory).await?;
+            let cluster = inventory.lock().cluster.clone();
+            judge("ram:CreateUser", kind(ObjectKind::User), &object, user.mark().as_ref(), &cluster, found)
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Deletes a user, with what stands in the way and is not in the inventory.
+pub(super) async fn delete(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    name: &CloudName,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
+    let call = || Call::ram("DeleteUser").with("UserName", name);
+    match act.send(call()).await {
+        Err(refused) if refused.conflict() => {
+            drain::user(act, name, inventory).await?;
+            act.remove(call()).await?;
+        }
+        Err(refused) if !refused.absent() => return Err(refused.into()),
+        _ => {}
+    }
+    if cloud.empty_recycle_bin {
+        empty_bin(cloud, act, name).await?;
+    }
+    Ok(Effect::Done)
+}
+
+/// Deletes a deleted user for good: everyone of that name who is in the bin.
+async fn empty_bin(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<(), Fault> {
+    let principal = cloud.principal(name).await?;
+    let list = || Call::ims("ListUsersInRecycleBin").with("Filter", name);
+    for user in act.pages(list, 100, ("Users", "User")).await? {
+        if shapes::text(&user, "UserPrincipalName") == principal {
+            act.remove(Call::ims("DeleteUserInRecycleBin").with("UserId", shapes::text(&user, "UserId"))).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn set_tags(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    name: &CloudName,
+    set: &Tags,
+    unset: &BTreeSet<String>,
+) -> Result<Effect, Fault> {
+    let principal = cloud.principal(name).await?;
+    let of_user = |action| Call::ims(action).with("ResourceType", "user").with("ResourcePrincipalName.1", &principal);
+    if !set.is_empty() {
+        act.send(of_user("TagResources").flat_tags(set)).await?;
+    }
+    if !unset.is_empty() {
+        let numbered = unset.iter().enumerate();
+        let call = numbered
+            .fold(of_user("UntagResources"), |call, (index, key)| call.with(format!("TagKey.{}", index + 1), key));
+        act.send(call).await?;
+    }
+    Ok(Effect::Done)
+}

@@ -1,0 +1,244 @@
+//! What lists do not show: on a cloud without a bulk read of documents, memberships and attachments these are known of
+//! an object only once it was read itself, and stay known as long as nothing says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{Finding, Read};
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
+use super::inventory::Inventory;
+use crate::names::{CloudName, TenantName};
+
+/// Why what an object says and what hangs on it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It was never read.
+    Never,
+    /// It was, and lists show that it is another by now.
+    Moved,
+}
+
+impl Inventory {
+    /// Whether of one of our objects only marks are known: what it says, whom it belongs to and what is attached to it
+    /// is not, and makes no step.
+    #[must_use]
+    pub fn is_unread(&self, object: &ObjectId) -> bool {
+        self.unread.contains_key(object)
+    }
+
+    /// Whether lists show that the object is not as it was read, so that it should be read again soon.
+    #[must_use]
+    pub fn has_moved(&self, object: &ObjectId) -> bool {
+        self.unread.get(object) == Some(&Unread::Moved)
+    }
+
+    /// Our objects of which something is shown by no bulk call.
+    #[must_use]
+    pub fn with_hidden_parts(&self) -> Vec<ObjectId> {
+        let users = self.users.keys().map(ObjectId::user);
+        if !self.is_ram() {
+            return users.collect();
+        }
+        let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
+        users.chain(rest).collect()
+    }
+
+    /// The readings that show what no bulk call does.
+    #[must_use]
+    pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        let whole = self.is_ram().then(|| Read::Object(object.clone()));
+        let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
+        let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
+        whole.into_iter().chain(of_user).collect()
+    }
+
+    /// Everything that is known of an object of ours, to be compared with what is known later.
+    #[must_use]
+    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+        let name = &object.name;
+        match object.kind {
+            ObjectKind::User => (self.users.get(name).cloned(), None, None),
+            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
+            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+        }
+    }
+
+    /// A found object with what is known of it beside what lists show, and why not where it is
+    /// nothing.
+    pub(super) fn with_known_parts(&self, object: &ObjectId, found: Finding) -> (Finding, Option<Unread>) {
+        let read = !self.is_unread(object);
+        let unread = self.unread.get(object).copied().or(Some(Unread::Never));
+        match found {
+            Finding::User(mut user) => match self.users.get(&user.name).filter(|_| read) {
+                Some(known) => {
+                    user.groups.clone_from(&known.groups);
+                    user.attached.clone_from(&known.attached);
+                    user.inline.clone_from(&known.inline);
+                    (Finding::User(user), None)
+                }
+                None => (Finding::User(user), unread),
+            },
+            Finding::Group(mut group) => match self.groups.get(&group.name).filter(|_| read) {
+                Some(known) => {
+                    group.attached.clone_from(&known.attached);
+                    group.inline.clone_from(&known.inline);
+                    (Finding::Group(group), None)
+                }
+                None => (Finding::Group(group), unread),
+            },
+            Finding::Policy(mut policy) => {
+                // Another version in force says something else.
+                match self.policies.get(&policy.name).filter(|_| read) {
+                    Some(known) if known.default_version == policy.default_version => {
+                        policy.document.clone_from(&known.document);
+                        policy.old_versions.clone_from(&known.old_versions);
+                        (Finding::Policy(policy), None)
+                    }
+                    Some(_) => (Finding::Policy(policy), Some(Unread::Moved)),
+                    None => (Finding::Policy(policy), unread),
+                }
+            }
+            other => (other, None),
+        }
+    }
+
+    /// Compares how often each of our policies is attached with what is known. Where that has changed since the last sweep
+    /// somebody's hand was in it: who may have it is read again soon. Says whose tenants these are.
+    pub(super) fn compare_attachments(
+        &self,
+        counts: &BTreeMap<CloudName, i64>,
+        fresh: &BTreeSet<ObjectId>,
+        next: &mut Self,
+    ) -> BTreeSet<TenantName> {
+        if counts.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut bearers: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
+        let all = next.users.keys().map(ObjectId::user).chain(next.groups.keys().map(ObjectId::group));
+        for object in all {
+            if let Some(tenant) = next.tenant_of(object.kind, &object.name).map(str::to_owned) {
+                bearers.entry(tenant).or_default().push(object);
+            }
+        }
+        let mut moved = BTreeMap::new();
+        for (name, policy) in &next.policies {
+            let Some(count) = counts.get(name) else { continue };
+            let Some(tenant) = policy.mark(&next.cluster).map(|mark| mark.tenant) else { continue };
+            let before = self.surplus.get(name).copied().unwrap_or_default();
+            let bearers = bearers.get(tenant.as_str()).map_or(&[][..], Vec::as_slice);
+            // Lists may not show yet what we just wrote, and what was never read cannot be compared.
+            let known = bearers.iter().all(|object| !fresh.contains(object) && !next.is_unread(object));
+            if !known || fresh.contains(&ObjectId::policy(name)) {
+                next.surplus.insert(name.clone(), before);
+                continue;
+            }
+            let has = |object: &&ObjectId| {
+                let attached = match object.kind {
+                    ObjectKind::User => next.users.get(&object.name).map(|user| &user.attached),
+                    _ => next.groups.get(&object.name).map(|group| &group.attached),
+                };
+                attached.is_some_and(|attached| attached.contains(&policy.arn))
+            };
+            let surplus = count - i64::try_from(bearers.iter().filter(has).count()).unwrap_or(i64::MAX);
+            if surplus != before {
+                let suspects = bearers.iter().filter(|object| surplus > before || has(object)).cloned();
+                moved.extend(suspects.map(|object| (object, tenant.clone())));
+            }
+            next.surplus.insert(name.clone(), surplus);
+        }
+        next.unread.extend(moved.keys().map(|object| (object.clone(), Unread::Moved)));
+        moved.into_values().collect()
+    }
+
+    /// Notes whether the parts of an object are known, if it is ours.
+    pub(super) fn note_unread(&mut self, object: &ObjectId, unread: Option<Unread>) {
+        let ours = match object.kind {
+            ObjectKind::User => self.users.contains_key(&object.name),
+            ObjectKind::Group => self.groups.contains_key(&object.name),
+            ObjectKind::Policy => self.policies.contains_key(&object.name),
+        };
+        if let Some(unread) = unread.filter(|_| ours) {
+            self.unread.insert(object.clone(), unread);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::model::{Sweep, Tags};
+    use crate::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT};
+
+    fn alice() -> User {
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let marks = [(TAG_CLUSTER, "c1"), (TAG_TENANT, "acme"), (TAG_OWNER, "tenantuser/acme/alice")];
+        User {
+            name: CloudName::new("acme.alice"),
+            path: "/tenants/c1/acme/".to_owned(),
+            arn: "acs:ram::1:user/acme.alice".to_owned(),
+            tags: marks.map(|(key, value)| tag(key, value)).into_iter().collect::<Tags>(),
+            boundary: None,
+            groups: Default::default(),
+            attached: Default::default(),
+            inline: Default::default(),
+            keys: None,
+            login: None,
+        }
+    }
+
+    fn dev() -> Policy {
+        let marks = [(TAG_CLUSTER, "c1"), (TAG_TENANT, "acme"), (TAG_OWNER, "tenantrole/acme/dev")];
+        Policy {
+            name: CloudName::new("acme-dev"),
+            path: "/tenants/c1/acme/".to_owned(),
+            arn: "acs:ram::1:policy/acme-dev".to_owned(),
+            description: String::new(),
+            tags: Some(marks.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect()),
+            default_version: "v1".to_owned(),
+            old_versions: Vec::new(),
+            document: None,
+        }
+    }
+
+    #[test]
+    fn a_count_that_moves_has_the_suspects_read_once() {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        let (alice_id, dev_id) = (ObjectId::user(&alice().name), ObjectId::policy(&dev().name));
+        let found = || vec![Finding::User(alice()), Finding::Policy(dev())];
+        let sweep = |inventory: &mut Inventory, count| {
+            let attachments = [(dev().name, count)].into();
+            inventory.absorb(Sweep { found: found(), bare: true, attachments }, Instant::now(), Duration::ZERO)
+        };
+        let has_it = || Finding::User(User { attached: [dev().arn].into(), ..alice() });
+        sweep(&mut inventory, 1);
+        inventory.learn(&alice_id, has_it());
+        inventory.learn(&dev_id, Finding::Policy(dev()));
+        assert!(sweep(&mut inventory, 1).is_empty() && !inventory.is_unread(&alice_id));
+        // Somebody has attached it to something else: alice does not turn out to be that, and is left in peace.
+        assert_eq!(sweep(&mut inventory, 2), [TenantName::new("acme")].into());
+        assert!(inventory.has_moved(&alice_id));
+        inventory.learn(&alice_id, has_it());
+        assert!(sweep(&mut inventory, 2).is_empty() && !inventory.is_unread(&alice_id));
+        // Somebody has detached it.
+        sweep(&mut inventory, 1);
+        assert!(inventory.has_moved(&alice_id));
+    }
+
+    #[test]
+    fn what_was_read_once_outlives_sweeps_that_do_not_show_it() {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        let object = ObjectId::user(&CloudName::new("acme.alice"));
+        let sweep = || Sweep { found: vec![Finding::User(alice())], bare: true, ..Sweep::default() };
+        inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
+        assert!(inventory.is_unread(&object));
+        let groups = [CloudName::new("acme")].into();
+        inventory.learn(&object, Finding::User(User { groups, ..alice() }));
+        assert!(!inventory.is_unread(&object));
+        let changed = inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
+        assert!(changed.is_empty() && !inventory.is_unread(&object));
+        assert_eq!(inventory.users[&object.name].groups.len(), 1);
+    }
+}
