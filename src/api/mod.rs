@@ -35,7 +35,7 @@ pub use tenant_notebook::{
 };
 pub use tenant_role::{
     AlibabaPermissions, AssumableBy, AwsPermissions, KubernetesRole, MaxComputePermissions, OidcTrust,
-    RoleAccountStatus, TenantRole, TenantRoleSpec, TenantRoleStatus,
+    RoleAccountStatus, MaxComputeRoleStatus, TenantRole, TenantRoleSpec, TenantRoleStatus,
 };
 pub use tenant_user::{
     AccessKey, AccessKeyState, AccessKeyStatus, Console, Rotation, TemporaryRole, TenantUser, TenantUserSpec,

@@ -39,6 +39,11 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
         Finding::Mark { mark, .. } => mark.clone(),
-        Finding::Absent | Finding::Keys(_) | Finding::LastUse { .. } | Finding::Login(_) | Finding::Tags(_) => None,
+        Finding::Absent
+        | Finding::Keys(_)
+        | Finding::LastUse { .. }
+        | Finding::Login(_)
+        | Finding::Tags(_)
+        | Finding::MaxCompute(_) => None,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::Operator;
+use super::max_compute::read_max_compute;
 use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
@@ -81,11 +82,17 @@ impl Operator {
 
     async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
         self.sweep(account).await?;
+        let hidden = {
+            let inventory = account.inventory.lock();
+            let lists = inventory.max_compute.to_list();
+            lists.into_iter().chain(inventory.max_compute_of(tenant)).collect()
+        };
+        read_max_compute(account, hidden).await;
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group => account.inventory.lock().hidden_parts(&object),
+                ObjectKind::User | ObjectKind::Group | ObjectKind::MaxCompute => account.inventory.lock().hidden_parts(&object),
             };
             for read in reads {
                 account.learn(&read).await?;

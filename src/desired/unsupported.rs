@@ -31,9 +31,6 @@ impl Compiler<'_> {
             if account.workspace.is_some() {
                 self.unsupported(&tenant, Some(&name), "a workspace");
             }
-            if account.max_compute.is_some() {
-                self.unsupported(&tenant, Some(&name), "maxCompute");
-            }
         }
         let mut ids = std::collections::BTreeMap::new();
         for account in &spec.accounts {
@@ -59,9 +56,6 @@ impl Compiler<'_> {
         if let Some(alibaba) = &role.spec.alibaba {
             if !alibaba.workspace_roles.is_empty() {
                 self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
-            }
-            if alibaba.max_compute.is_some() {
-                self.unsupported(subject, None, "spec.alibaba.maxCompute");
             }
         }
         if role.spec.assumable_by.is_some() {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::login::Login;
+use super::max_compute::MaxComputeKnown;
 use super::unread::Unread;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
@@ -44,6 +45,8 @@ pub struct Inventory {
     pub(super) unread: BTreeMap<ObjectId, Unread>,
     /// How much more often each of our policies was attached at the last sweep than was known.
     pub(super) surplus: BTreeMap<CloudName, i64>,
+    /// What is known of MaxCompute.
+    pub max_compute: MaxComputeKnown,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -64,6 +67,7 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
+            max_compute: MaxComputeKnown::default(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
         }
@@ -76,6 +80,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::MaxCompute => None,
         }
     }
 
@@ -102,6 +107,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+            ObjectKind::MaxCompute => None,
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -111,6 +117,7 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.max_compute.clone_from(&self.max_compute);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -120,6 +127,7 @@ impl Inventory {
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
+                ObjectKind::MaxCompute => {}
             }
         }
         part
@@ -167,6 +175,7 @@ impl Inventory {
             ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+            ObjectKind::MaxCompute => None,
         }
     }
 
@@ -247,6 +256,7 @@ impl Inventory {
                     }
                 }
             }
+            CloudAction::MaxCompute(action) => self.max_compute.record(action),
             _ => self.record_edge(action, effect),
         }
     }
@@ -257,7 +267,7 @@ impl Inventory {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group => None,
+                    ObjectKind::Group | ObjectKind::MaxCompute => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -325,7 +335,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute => None,
         }
     }
 
@@ -333,7 +343,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute => None,
         }
     }
 
@@ -371,12 +381,14 @@ impl Inventory {
                 }
             }
             Finding::Mark { .. } => {}
+            Finding::MaxCompute(finding) => self.max_compute.learn(finding),
             found => {
                 let mut known = None;
                 match object.kind {
                     ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                    ObjectKind::MaxCompute => {}
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -396,6 +408,7 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::MaxCompute(_)
             | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();

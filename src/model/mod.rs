@@ -7,6 +7,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod max_compute;
 mod rules;
 mod sweep;
 mod unread;
@@ -21,6 +22,11 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use max_compute::{
+    MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace, MaxComputeQuery,
+    MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
+    WantedMaxComputeRole,
+};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{

@@ -51,6 +51,7 @@ impl Inventory {
             next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
         next.quotas = std::mem::take(&mut self.quotas);
+        next.max_compute = std::mem::take(&mut self.max_compute);
         next.written = std::mem::take(&mut self.written);
         next.swept = true;
         let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
@@ -86,6 +87,7 @@ impl Inventory {
                 next.policies
                     .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
+            ObjectKind::MaxCompute => {}
         }
     }
 
@@ -118,6 +120,7 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::MaxCompute(_)
         | Finding::Mark { .. } => None,
     }
 }

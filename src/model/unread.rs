@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{Finding, Read};
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
 use super::inventory::Inventory;
+use super::max_compute::MaxComputeQuery;
 use crate::names::{CloudName, TenantName};
 
 /// Why what an object says and what hangs on it is not known.
@@ -39,12 +40,17 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
-        users.chain(rest).collect()
+        let max_compute = self.max_compute_hidden().into_iter().map(|(object, _)| object);
+        users.chain(rest).chain(max_compute).collect()
     }
 
     /// The readings that show what no bulk call does.
     #[must_use]
     pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        if object.kind == ObjectKind::MaxCompute {
+            let hidden = self.max_compute_hidden().into_iter();
+            return hidden.filter(|(hidden, _)| hidden == object).map(|(_, read)| read).collect();
+        }
         let whole = self.is_ram().then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
@@ -59,7 +65,28 @@ impl Inventory {
             ObjectKind::User => (self.users.get(name).cloned(), None, None),
             ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
             ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+            ObjectKind::MaxCompute => (None, None, None),
         }
+    }
+
+    /// The readings of what lists do not show of a tenant in MaxCompute. Roles are taken by the tenant's name in theirs.
+    #[must_use]
+    pub fn max_compute_of(&self, tenant: &TenantName) -> Vec<Read> {
+        let is_its = |user: &CloudName| self.tenant_of(ObjectKind::User, user) == Some(tenant.as_str());
+        let name = tenant.as_str().replace('-', "_");
+        let hidden = self.max_compute.hidden(is_its).into_iter().map(|(_, read)| read);
+        let concerns = |read: &Read| match read {
+            Read::MaxCompute(read) => match &read.what {
+                MaxComputeQuery::Role(role) => role.as_str().contains(&name),
+                _ => true,
+            },
+            _ => false,
+        };
+        hidden.filter(concerns).collect()
+    }
+
+    fn max_compute_hidden(&self) -> Vec<(ObjectId, Read)> {
+        self.max_compute.hidden(|user| self.users.contains_key(user))
     }
 
     /// A found object with what is known of it beside what lists show, and why not where it is
@@ -155,6 +182,7 @@ impl Inventory {
             ObjectKind::User => self.users.contains_key(&object.name),
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
+            ObjectKind::MaxCompute => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys, logins, secrets};
+use super::{Action, Draft, Rank, keys, logins, max_compute, secrets};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
     Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
@@ -45,6 +45,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.users {
         account.user(name, claims);
     }
+    max_compute::plan(&mut account, target);
     account.remove_unwanted();
     secrets::remove_unwanted(&mut account, target);
 }
@@ -96,6 +97,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::MaxCompute => None,
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);

@@ -2,9 +2,11 @@
 
 use alibaba_signature::{Credentials, acs3, canonical_query};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::endpoints::{Endpoints, Service};
 use super::http::Request;
+use super::odps::Odps;
 use crate::model::Tags;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -17,6 +19,8 @@ pub(super) struct Call {
     query: Vec<(String, String)>,
     /// Parameters that no log on the way may show.
     form: Vec<(String, String)>,
+    /// Of MaxCompute's data plane, which has its own ways.
+    odps: Option<Odps>,
     /// Whether it may be sent again when no answer came.
     pub(super) repeatable: bool,
 }
@@ -34,8 +38,13 @@ impl Call {
         Self::of(Service::Sts, action)
     }
 
+    /// A call of MaxCompute's data plane.
+    pub(super) fn odps(action: &'static str, request: Odps) -> Self {
+        Self { odps: Some(request), ..Self::of(Service::Odps, action) }
+    }
+
     fn of(service: Service, action: &'static str) -> Self {
-        Self { service, action, query: Vec::new(), form: Vec::new(), repeatable: true }
+        Self { service, action, query: Vec::new(), form: Vec::new(), odps: None, repeatable: true }
     }
 
     /// A parameter.
@@ -78,6 +87,14 @@ impl Call {
         format!("{}:{}", self.service.code(), self.action)
     }
 
+    /// What an answer says; none where it is not what this service answers with.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Value> {
+        match &self.odps {
+            Some(_) => Some(super::odps::read(body)),
+            None => serde_json::from_slice(body).ok(),
+        }
+    }
+
     /// The request, signed; without credentials it is anonymous, as `AssumeRoleWithOIDC` must be.
     pub(super) fn request(
         &self,
@@ -86,7 +103,10 @@ impl Call {
         at: Timestamp,
         nonce: &str,
     ) -> Request {
-        let (url, host) = endpoints.of(self.service);
+        if let Some(odps) = &self.odps {
+            return odps.request(endpoints, credentials, at);
+        }
+        let (url, host) = endpoints.of(self.service, None);
         let (action, version) = (self.action, self.service.version());
         let body = canonical_query(&self.form).into_bytes();
         let content_type = (!self.form.is_empty()).then_some(FORM);

@@ -15,6 +15,8 @@ mod inline;
 mod keys;
 mod lists;
 mod logins;
+mod max_compute;
+mod odps;
 mod passwords;
 mod policies;
 mod read;
@@ -25,6 +27,7 @@ mod users;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -50,6 +53,8 @@ pub struct Alibaba {
     /// What follows the `@` in the names by which IMS knows users.
     domain: OnceCell<String>,
     empty_recycle_bin: bool,
+    /// Whether MaxCompute accepts only the older of its signatures.
+    older_odps: AtomicBool,
 }
 
 impl Alibaba {
@@ -91,6 +96,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "RAM group",
         ObjectKind::Policy => "RAM policy",
         ObjectKind::User => "RAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
     }
 }
 
@@ -108,6 +114,7 @@ impl Cloud for Alibaba {
             Read::Tags(policy) => read::tags(&act, policy).await,
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+            Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
         }
     }
 
@@ -122,7 +129,7 @@ impl Cloud for Alibaba {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute => groups::set_tags(&act),
             },
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
@@ -145,6 +152,7 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
         }
     }
 

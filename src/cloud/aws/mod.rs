@@ -65,6 +65,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "IAM group",
         ObjectKind::Policy => "IAM policy",
         ObjectKind::User => "IAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
     }
 }
 
@@ -85,6 +86,8 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            // AWS has none.
+            Read::MaxCompute(_) => Ok(Finding::Absent),
         }
     }
 
@@ -126,7 +129,7 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute => groups::set_tags(&act),
             },
             CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
@@ -150,6 +153,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::MaxCompute(_) => Err(act.fault(Class::Invalid, "odps", "AWS has no MaxCompute")),
         }
     }
 
