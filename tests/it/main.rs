@@ -32,6 +32,7 @@ mod printed;
 mod quotas;
 mod reference;
 mod rights;
+mod roles_library;
 mod rotation;
 mod secrecy;
 mod standing_still;
