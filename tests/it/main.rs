@@ -7,6 +7,7 @@ mod account_rules;
 mod accounts;
 mod admission;
 mod admission_policies;
+mod alibaba;
 mod aws_account;
 mod bad_input;
 mod chart;
