@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod deeds;
+mod max_compute;
 mod world;
 
 use std::collections::BTreeMap;
@@ -198,6 +199,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::MaxCompute(action) => max_compute::operation_of(&action.deed),
     }
 }
 
@@ -217,7 +219,9 @@ impl Cloud for MemoryCloud {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::MaxCompute => "GetNothing",
             },
+            Read::MaxCompute(_) => "GetMaxCompute",
         };
         self.call(operation, |world| {
             Ok(match what {
@@ -236,6 +240,7 @@ impl Cloud for MemoryCloud {
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Object(object) => world.find(object),
+                Read::MaxCompute(asked) => world.see_max_compute(asked),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
                     found => {

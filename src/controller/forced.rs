@@ -10,7 +10,7 @@ use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
-use crate::cluster::Watched;
+use crate::cluster::{Wake, Watched};
 use crate::desired::{Manifests, manifest_ref};
 use crate::model::{Fault, ObjectKind, Read};
 use crate::names::{ManifestRef, TenantName};
@@ -81,18 +81,21 @@ impl Operator {
     }
 
     async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
-        self.sweep(account).await?;
-        let hidden = {
-            let inventory = account.inventory.lock();
-            let lists = inventory.max_compute.to_list();
-            lists.into_iter().chain(inventory.max_compute_of(tenant)).collect()
-        };
-        read_max_compute(account, hidden).await;
+        // The reading shows others' drift as well, and no later one will call it new.
+        let mut moved = self.sweep(account).await?;
+        let lists = account.inventory.lock().max_compute.to_list();
+        moved.extend(read_max_compute(account, lists).await.0);
+        let hidden = account.inventory.lock().max_compute_of(tenant);
+        moved.extend(read_max_compute(account, hidden).await.0);
+        let others = moved.into_iter().filter(|it| it != tenant);
+        self.world.wakes().add(others.map(Wake::Tenant));
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group | ObjectKind::MaxCompute => account.inventory.lock().hidden_parts(&object),
+                ObjectKind::User | ObjectKind::Group | ObjectKind::MaxCompute => {
+                    account.inventory.lock().hidden_parts(&object)
+                }
             };
             for read in reads {
                 account.learn(&read).await?;

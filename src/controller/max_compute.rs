@@ -14,7 +14,11 @@ use crate::plan::Plan;
 impl Operator {
     /// Reads the lists of every region that anybody asked about anew. Says whose tenants' users and roles are not as they
     /// were; where the lists cannot be read now, which tenants are there.
-    pub(super) async fn list_max_compute(&self, name: &AccountName, account: &Account<AnyCloud>) -> BTreeSet<TenantName> {
+    pub(super) async fn list_max_compute(
+        &self,
+        name: &AccountName,
+        account: &Account<AnyCloud>,
+    ) -> BTreeSet<TenantName> {
         let reads = account.inventory.lock().max_compute.to_list();
         let (mut changed, read_all) = read_max_compute(account, reads).await;
         if !read_all {
@@ -81,7 +85,8 @@ pub(super) fn is_unclear(left: &Plan, wanted: &Wanted, accounts: &Reached) -> bo
         let told = wanted.conduct.get(account).map(|conduct| &conduct.max_compute.places);
         reads.iter().any(|read| {
             let Read::MaxCompute(read) = read else { return false };
-            let was_there = told.is_some_and(|places| places.iter().any(|(it, told)| *told && it.region == read.place.region));
+            let was_there =
+                told.is_some_and(|places| places.iter().any(|(it, told)| *told && it.region == read.place.region));
             let known = accounts.get(account).is_some_and(|account| {
                 let inventory = account.inventory.lock();
                 inventory.max_compute.regions.get(&read.place.region).is_some_and(|region| !region.roles.is_empty())

@@ -33,7 +33,8 @@ struct Offer<'r> {
 /// Of each account of the tenant, where in MaxCompute something of it may be.
 pub(super) fn told(manifests: &Manifests, account: &AccountName) -> ToldMaxCompute {
     let is_it = |name: &String| name == account.as_str();
-    let place = |region: &String, project: &String| MaxComputePlace { region: region.clone(), project: project.clone() };
+    let place =
+        |region: &String, project: &String| MaxComputePlace { region: region.clone(), project: project.clone() };
     let mut told = ToldMaxCompute::default();
     let tenant = manifests.tenant.iter();
     let spec = tenant.clone().flat_map(|it| &it.spec.accounts).filter(|it| is_it(&it.name));
@@ -178,11 +179,7 @@ impl Compiler<'_> {
     }
 
     /// What a user has, and until when it has it.
-    fn offered<'o, 'r>(
-        &self,
-        offers: &'o [Offer<'r>],
-        user: &TenantUser,
-    ) -> Vec<(&'o Offer<'r>, Option<Timestamp>)> {
+    fn offered<'o, 'r>(&self, offers: &'o [Offer<'r>], user: &TenantUser) -> Vec<(&'o Offer<'r>, Option<Timestamp>)> {
         let expires = user.spec.expires_at.as_ref().map(|time| time.0);
         let mut offered = Vec::new();
         for offer in offers {

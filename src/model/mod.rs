@@ -23,8 +23,8 @@ pub use kube::{
 };
 pub use login::{Login, LoginWish, Password};
 pub use max_compute::{
-    MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace, MaxComputeQuery,
-    MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
+    MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace,
+    MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
     WantedMaxComputeRole,
 };
 pub use rules::{PasswordRules, WantedRules};

@@ -72,12 +72,7 @@ mod tests {
     use super::*;
 
     fn naming(prefix: &str, tenant: &str) -> Naming {
-        Naming {
-            cluster: ClusterId::new("c1"),
-            tenant: TenantName::new(tenant),
-            prefix: prefix.to_owned(),
-            ram: true,
-        }
+        Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new(tenant), prefix: prefix.to_owned(), ram: true }
     }
 
     #[test]

@@ -323,9 +323,7 @@ impl Account<'_, '_, '_> {
                 MaxComputeDeed::SetPolicy { role: name, .. } => name == role,
                 _ => false,
             };
-            let is_before = |action: &CloudAction| {
-                matches!(action, CloudAction::MaxCompute(it) if it.place.region == room.place.region && is_of_role(&it.deed))
-            };
+            let is_before = |action: &CloudAction| matches!(action, CloudAction::MaxCompute(it) if it.place.region == room.place.region && is_of_role(&it.deed));
             let before = self.last_step_of(is_before);
             if before.is_some() || room.region.roles.contains_key(role) {
                 let deed = MaxComputeDeed::Grant { role: role.clone(), user: principal.clone() };
@@ -370,7 +368,8 @@ impl Account<'_, '_, '_> {
             return;
         }
         let mut before = Vec::new();
-        let inside = room.region.projects.iter().filter(|(_, roles)| roles.as_ref().is_some_and(|it| it.contains(role)));
+        let inside =
+            room.region.projects.iter().filter(|(_, roles)| roles.as_ref().is_some_and(|it| it.contains(role)));
         for (project, _) in inside {
             let deed = MaxComputeDeed::RemoveFromProject { role: role.clone(), project: project.clone() };
             before.push(self.odps(&[], room, owner, deed, Vec::new()));
@@ -387,9 +386,10 @@ impl Account<'_, '_, '_> {
     pub(super) fn leave_max_compute(&mut self, name: &CloudName, subject: &ManifestRef) -> Option<Vec<usize>> {
         let told = self.draft.wanted.conduct.get(self.name).map(|conduct| conduct.max_compute.places.clone());
         let known = &self.inventory.max_compute.regions;
-        let mut unknown = told.unwrap_or_default().into_iter().filter(|(place, told)| {
-            *told && !known.get(&place.region).is_some_and(|region| region.listed)
-        });
+        let mut unknown = told
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(place, told)| *told && !known.get(&place.region).is_some_and(|region| region.listed));
         if unknown.next().is_some() {
             return None;
         }
@@ -415,7 +415,9 @@ impl Account<'_, '_, '_> {
             before.push(self.odps(&[], room, subject, deed, Vec::new()));
         }
         let of_user = |action: &CloudAction| match action {
-            CloudAction::MaxCompute(it) => matches!(&it.deed, MaxComputeDeed::Revoke { user, .. } if *user == principal),
+            CloudAction::MaxCompute(it) => {
+                matches!(&it.deed, MaxComputeDeed::Revoke { user, .. } if *user == principal)
+            }
             _ => false,
         };
         let planned = self.draft.steps.iter().enumerate().filter(|(_, step)| is_in(&step.action, self.name, of_user));

@@ -68,7 +68,13 @@ impl Alibaba {
         channel.wire.account.clone_from(&identity.account);
         channel.wire.budget = budgets.of(&identity.account);
         channel.wire.operator = Some(identity.arn.clone());
-        Ok(Self { channel, identity, domain: OnceCell::new(), empty_recycle_bin: settings.empty_recycle_bin, older_odps: AtomicBool::new(false) })
+        Ok(Self {
+            channel,
+            identity,
+            domain: OnceCell::new(),
+            empty_recycle_bin: settings.empty_recycle_bin,
+            older_odps: AtomicBool::new(false),
+        })
     }
 }
 

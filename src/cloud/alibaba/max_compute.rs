@@ -156,9 +156,7 @@ fn command(deed: &MaxComputeDeed) -> (&'static str, String) {
         MaxComputeDeed::DropRole(role) => ("DropTenantRole", format!("drop tenant role {role}")),
         MaxComputeDeed::AddUser(user) => ("AddTenantUser", format!("add tenant user {user}")),
         MaxComputeDeed::RemoveUser(user) => ("RemoveTenantUser", format!("remove tenant user {user}")),
-        MaxComputeDeed::Grant { role, user } => {
-            ("GrantTenantRole", format!("grant tenant role {role} to user {user}"))
-        }
+        MaxComputeDeed::Grant { role, user } => ("GrantTenantRole", format!("grant tenant role {role} to user {user}")),
         MaxComputeDeed::Revoke { role, user, .. } => {
             ("RevokeTenantRole", format!("revoke tenant role {role} from user {user}"))
         }
@@ -223,7 +221,8 @@ mod tests {
 
     #[test]
     fn roles_of_a_user_end_where_their_block_does() {
-        let said = "[roles]\nacme_dev_abcdefgh, admin\n\nAuthorization Type: Policy\n[role/acme_dev_abcdefgh]\nA  x: y\n";
+        let said =
+            "[roles]\nacme_dev_abcdefgh, admin\n\nAuthorization Type: Policy\n[role/acme_dev_abcdefgh]\nA  x: y\n";
         assert_eq!(granted(said), ["acme_dev_abcdefgh", "admin"].map(str::to_owned).into());
         for none in ["[roles]\n\n\n", "", "[roles]\n\nAuthorization Type: Policy\n[role/x]\n"] {
             assert!(granted(none).is_empty(), "{none:?}");

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn errors_are_read_in_xml_and_have_the_number_of_their_message() {
-        let body = b"<Error><Code>NoSuchObject</Code><Message>ODPS-0420111:Project not found - 'x &amp; y'</Message></Error>";
+        let body =
+            b"<Error><Code>NoSuchObject</Code><Message>ODPS-0420111:Project not found - 'x &amp; y'</Message></Error>";
         let error = error(body);
         assert_eq!(error["Message"], "ODPS-0420111:Project not found - 'x & y'");
         let code = numbered("NoSuchObject".to_owned(), error["Message"].as_str().unwrap());

@@ -223,7 +223,7 @@ mod tests {
             (Class::Throttled, &["Throttling.User", "Throttling", "Rejected.Throttling"][..]),
             (Class::AccessDenied, &["NoPermission", "InvalidAccessKeyId.NotFound", "InvalidTimeStamp.Expired"]),
             (Class::AccessDenied, &["SignatureDoesNotMatch", "InvalidSecurityToken.Expired", "Inactive"]),
- (Class::AccessDenied, &["NoPermission.ODPS-0420095", "Unauthorized.ODPS-0410042"]),
+            (Class::AccessDenied, &["NoPermission.ODPS-0420095", "Unauthorized.ODPS-0410042"]),
             (Class::Invalid, &["InvalidParameter.ODPS-0420061"]),
             (Class::Transient, &["NoSuchObject.ODPS-0420111", "ObjectAlreadyExists.ODPS-0420081"]),
             (Class::QuotaExceeded, &["LimitExceeded.User", "LimitExceeded.User.AccessKey"]),

@@ -83,7 +83,9 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group => return fault(Class::Invalid, of, "groups have no tags"),
+                    ObjectKind::Group | ObjectKind::MaxCompute => {
+                        return fault(Class::Invalid, of, "groups have no tags");
+                    }
                 };
                 let Some(tags) = tags else { return no_such(of) };
                 tags.retain(|key, _| !unset.contains(key));
@@ -101,7 +103,7 @@ impl World {
                 let inline = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
                     ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy => None,
+                    ObjectKind::Policy | ObjectKind::MaxCompute => None,
                 };
                 inline.map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
@@ -110,11 +112,12 @@ impl World {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
                     ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy => {}
+                    ObjectKind::Policy | ObjectKind::MaxCompute => {}
                 }
                 Ok(Effect::Done)
             }
             CloudAction::CreateKey(user) => self.create_key(user),
+            CloudAction::MaxCompute(action) => self.in_max_compute(action),
             _ => self.execute_on_user(action),
         }
     }
@@ -259,7 +262,7 @@ impl World {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute => None,
         }
     }
 
@@ -292,6 +295,7 @@ impl World {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::MaxCompute(_)
             | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()
