@@ -247,6 +247,7 @@ impl Inventory {
                     }
                 }
             }
+            CloudAction::SetProfile { .. } => self.record_profile(action),
             _ => self.record_edge(action, effect),
         }
     }
