@@ -8,6 +8,7 @@ mod dialect;
 mod grants;
 mod limits;
 mod max_compute;
+mod ram;
 mod roles;
 mod settled;
 mod unsupported;

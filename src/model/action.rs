@@ -10,6 +10,7 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::max_compute::{MaxComputeAction, MaxComputeFinding, MaxComputeRead};
+use super::profile::Profile;
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -80,6 +81,13 @@ pub enum CloudAction {
         set: Tags,
         /// Keys to remove.
         unset: BTreeSet<String>,
+    },
+    /// Shows a user to people in another way (Alibaba Cloud).
+    SetProfile {
+        /// Which user.
+        user: CloudName,
+        /// How.
+        profile: Profile,
     },
     /// Sets or removes a user's permissions boundary.
     SetBoundary {
@@ -298,6 +306,7 @@ impl CloudAction {
             | Self::CreateKey(user)
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
+            | Self::SetProfile { user, .. }
             | Self::SetBoundary { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }

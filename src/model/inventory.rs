@@ -257,6 +257,7 @@ impl Inventory {
                 }
             }
             CloudAction::MaxCompute(action) => self.max_compute.record(action),
+            CloudAction::SetProfile { .. } => self.record_profile(action),
             _ => self.record_edge(action, effect),
         }
     }

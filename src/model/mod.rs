@@ -8,6 +8,7 @@ mod inventory;
 mod kube;
 mod login;
 mod max_compute;
+mod profile;
 mod rules;
 mod sweep;
 mod unread;
@@ -27,6 +28,7 @@ pub use max_compute::{
     MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
     WantedMaxComputeRole,
 };
+pub use profile::Profile;
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{

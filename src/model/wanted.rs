@@ -11,6 +11,7 @@ use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
+use super::profile::Profile;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -118,6 +119,8 @@ pub struct WantedUser {
     pub path: String,
     /// Its tags.
     pub tags: Tags,
+    /// How it is shown to people.
+    pub profile: Profile,
     /// The ARN of its boundary.
     pub boundary: Option<String>,
     /// The groups it is a member of.

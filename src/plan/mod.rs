@@ -12,6 +12,7 @@ mod max_compute;
 mod order;
 mod orphans;
 mod people;
+mod profile;
 mod release;
 mod removal;
 mod render;

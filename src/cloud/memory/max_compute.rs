@@ -84,7 +84,9 @@ impl World {
                 _ => return refused(Class::Invalid, action, "no such project or role"),
             },
             MaxComputeDeed::RemoveFromProject { role, project } => {
-                it.projects.get_mut(project).into_iter().for_each(|roles| drop(roles.remove(role)));
+                if let Some(roles) = it.projects.get_mut(project) {
+                    roles.remove(role);
+                }
             }
         }
         Ok(Effect::Done)
