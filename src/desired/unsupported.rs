@@ -28,9 +28,6 @@ impl Compiler<'_> {
         }
         for account in &spec.accounts {
             let name = AccountName::new(&account.name);
-            if account.workspace.is_some() {
-                self.unsupported(&tenant, Some(&name), "a workspace");
-            }
             if account.max_compute.is_some() {
                 self.unsupported(&tenant, Some(&name), "maxCompute");
             }
@@ -57,9 +54,6 @@ impl Compiler<'_> {
             self.wait_for_accounts(subject, None);
         }
         if let Some(alibaba) = &role.spec.alibaba {
-            if !alibaba.workspace_roles.is_empty() {
-                self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
-            }
             if alibaba.max_compute.is_some() {
                 self.unsupported(subject, None, "spec.alibaba.maxCompute");
             }

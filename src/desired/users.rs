@@ -50,6 +50,7 @@ impl Compiler<'_> {
                 self.refuse(&subject, None, Class::Invalid, message);
             }
         }
+        self.check_temporary_in_workspaces(&subject, user, grants);
         for (name, facts) in self.accounts_of(&subject, user) {
             let mut wanted = self.user_in(&subject, user, &name, &facts, grants);
             wanted.only_still = is_over;
@@ -75,6 +76,7 @@ impl Compiler<'_> {
             }
             let chosen = Some(user.spec.user_name.as_str());
             let cloud_name = self.naming(&facts).user(&user.name_any(), chosen);
+            self.member(&subject, user, &name, &cloud_name, grants, wanted.only_still);
             let account = self.accounts.entry(name).or_default();
             account.users.entry(cloud_name).or_default().push(wanted);
         }

@@ -19,6 +19,7 @@ mod restarts;
 mod rules;
 mod secrets;
 mod still;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 

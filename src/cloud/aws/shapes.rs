@@ -15,6 +15,7 @@ pub(super) fn user(detail: types::UserDetail) -> Option<User> {
         name: CloudName::new(detail.user_name?),
         path: detail.path.unwrap_or_default(),
         arn: detail.arn.unwrap_or_default(),
+        id: None,
         tags: tags(detail.tags.unwrap_or_default()),
         boundary: boundary(detail.permissions_boundary),
         groups: detail.group_list.unwrap_or_default().into_iter().map(CloudName::new).collect(),
