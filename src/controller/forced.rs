@@ -9,7 +9,7 @@ use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
-use crate::cluster::Watched;
+use crate::cluster::{Wake, Watched};
 use crate::desired::{Manifests, manifest_ref};
 use crate::model::{Fault, ObjectKind, Read, WorkspaceRead};
 use crate::names::{ManifestRef, TenantName, region_of_workspace};
@@ -80,7 +80,9 @@ impl Operator {
     }
 
     async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
-        self.sweep(account).await?;
+        // The reading shows others' drift as well, and no later one will call it new.
+        let others = self.sweep(account).await?.into_iter().filter(|it| it != tenant);
+        self.world.wakes().add(others.map(Wake::Tenant));
         let objects = account.inventory.lock().of_tenant(tenant);
         let workspaces = objects.iter().filter(|object| object.kind == ObjectKind::Workspace);
         let regions: BTreeSet<&str> = workspaces.map(|object| region_of_workspace(&object.name).0).collect();
