@@ -8,6 +8,7 @@ mod inventory;
 mod kube;
 mod login;
 mod profile;
+mod record;
 mod rules;
 mod sweep;
 mod unread;
