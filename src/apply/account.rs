@@ -53,6 +53,19 @@ impl<C: Cloud> Account<C> {
         Ok(())
     }
 
+    /// Deletes what stood for inline policies and was nobody's at the last sweep, as long as `may_write` lets it.
+    ///
+    /// # Errors
+    /// The first fault, of a call or of `may_write`; the rest comes after the next sweep.
+    pub async fn tidy(&self, may_write: impl Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+        let loose = std::mem::take(&mut self.inventory.lock().loose);
+        for policy in loose {
+            may_write()?;
+            self.cloud.execute(&CloudAction::DropLoose(policy), &self.inventory).await?;
+        }
+        Ok(())
+    }
+
     /// Reads one thing live and takes it into the inventory.
     ///
     /// # Errors

@@ -142,6 +142,8 @@ pub enum CloudAction {
         /// The policy's name.
         name: String,
     },
+    /// Deletes a policy that stood for an inline one, unless somebody has it.
+    DropLoose(CloudName),
     /// Makes a key. Done only inside the key protocol, which writes the secret half into its Secret at once.
     CreateKey(CloudName),
     /// Makes a key usable or unusable.
@@ -282,7 +284,7 @@ impl CloudAction {
             Self::CreateUser(user) => ObjectId::user(&user.name),
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
-            Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::DeletePolicy(name) | Self::DropLoose(name) => ObjectId::policy(name),
             Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
@@ -309,6 +311,7 @@ impl CloudAction {
                 | Self::RemoveMember { .. }
                 | Self::Detach { .. }
                 | Self::DeleteInline { .. }
+                | Self::DropLoose(_)
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
         )

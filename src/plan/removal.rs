@@ -31,7 +31,7 @@ impl Account<'_, '_, '_> {
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
                     if life.deleting {
                         self.let_go(&object, &manifest);
-                    } else {
+                    } else if !self.stays_with_its_user(&object) {
                         self.remove(&object, &manifest);
                     }
                 }

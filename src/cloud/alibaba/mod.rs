@@ -138,6 +138,7 @@ impl Cloud for Alibaba {
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => inline::put(&act, of, name, document, inventory).await,
             CloudAction::DeleteInline { of, name } => inline::delete(&act, of, name, inventory).await,
+            CloudAction::DropLoose(name) => inline::discard(&act, name).await.map(|()| Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(self, &act, user, id).await,
