@@ -131,15 +131,19 @@ impl Operator {
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let objects = account.inventory.lock().with_hidden_parts();
         let mut changed = BTreeSet::new();
-        for object in self.accounts.take_turns(name, objects, SLICE_TURN) {
+        let due = self.accounts.take_turns(name, objects, SLICE_TURN);
+        for (index, object) in due.iter().enumerate() {
             let known = || {
                 let inventory = account.inventory.lock();
-                (inventory.mark(&object).map(|mark| mark.tenant), inventory.state_of(&object))
+                (inventory.mark(object).map(|mark| mark.tenant), inventory.state_of(object))
             };
             let (tenant, before) = known();
-            let reads = account.inventory.lock().hidden_parts(&object);
+            let reads = account.inventory.lock().hidden_parts(object);
             for read in reads {
-                account.learn(&read).await?;
+                if let Err(fault) = account.learn(&read).await {
+                    self.accounts.give_back_turns(name, due.get(index..).unwrap_or_default());
+                    return Err(fault);
+                }
             }
             let (now_tenant, now) = known();
             if now != before {

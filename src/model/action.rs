@@ -181,6 +181,8 @@ pub enum CloudAction {
 pub enum Effect {
     /// Just what was asked for.
     Done,
+    /// It hung there as it was known to, and came off.
+    CameOff,
     /// The policy's ARN (made, or attached).
     Arn(String),
     /// The version now in force and the ones beside it.

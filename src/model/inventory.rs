@@ -50,6 +50,8 @@ pub struct Inventory {
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
     pub(super) written: BTreeMap<ObjectId, Instant>,
+    /// When the cloud last confirmed that an object is what we know.
+    pub(super) confirmed: BTreeMap<ObjectId, Instant>,
 }
 
 impl Inventory {
@@ -69,6 +71,7 @@ impl Inventory {
             loose: BTreeSet::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
         }
     }
 
@@ -200,6 +203,7 @@ impl Inventory {
     /// Notes an act of ours, so that the next pass sees it without a call.
     pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
         self.written.insert(action.object(), now);
+        self.confirm_by(action, effect, now);
         if action.says_all() {
             self.unread.remove(&action.object());
         }

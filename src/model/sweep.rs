@@ -55,6 +55,8 @@ impl Inventory {
         }
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
+        self.drop_old_confirmations(started);
+        next.confirmed = std::mem::take(&mut self.confirmed);
         next.swept = true;
         let ours = |description: &str| inline_of_description(&self.cluster, description).is_some();
         next.loose = sweep.loose.into_iter().filter(|(_, it)| ours(it)).map(|(name, _)| name).collect();

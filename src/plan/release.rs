@@ -22,8 +22,8 @@ impl Account<'_, '_, '_> {
     fn release(&mut self, object: &ObjectId, subject: &ManifestRef) {
         let mut first = Vec::new();
         if object.kind == ObjectKind::User && self.draft.wanted.life == Life::Alive {
-            if self.inventory.is_unread(object) {
-                return self.draft.read(self.name, Read::Object(object.clone()));
+            if self.must_be_read(object) {
+                return;
             }
             for policy in self.policies_of_one(object) {
                 first.extend(self.take_marks_off(&policy, subject, &[]));

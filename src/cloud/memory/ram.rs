@@ -45,7 +45,13 @@ pub(super) async fn execute(
         _ => {
             let account = inventory.lock().account.clone();
             let own = |name: &CloudName| Some(ram_arn(&account, "policy", name.as_str()));
-            cloud.call(operation_of(action), |world| world.execute(action, own)).await
+            cloud
+                .call(operation_of(action), |world| {
+                    let hung = world.hangs(action);
+                    let effect = world.execute(action, own)?;
+                    Ok(if hung { Effect::CameOff } else { effect })
+                })
+                .await
         }
     }
 }
@@ -276,6 +282,19 @@ impl World {
             ObjectKind::Policy => None,
         };
         attached.into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether what an act takes off is there.
+    fn hangs(&self, action: &CloudAction) -> bool {
+        let user = self.users.get(&action.object().name);
+        match action {
+            CloudAction::RemoveMember { group, .. } => user.is_some_and(|user| user.groups.contains(group)),
+            CloudAction::Detach { from, arn } => self.attached(from).contains(arn),
+            CloudAction::DeleteKey { id, .. } => {
+                user.is_some_and(|user| user.keys.iter().flatten().any(|key| key.id == *id))
+            }
+            _ => false,
+        }
     }
 
     fn members(&self, group: &CloudName) -> Vec<CloudName> {
