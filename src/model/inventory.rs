@@ -254,6 +254,7 @@ impl Inventory {
                     }
                 }
             }
+            CloudAction::SetProfile { .. } => self.record_profile(action),
             _ => self.record_edge(action, effect),
         }
     }

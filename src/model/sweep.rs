@@ -60,6 +60,9 @@ impl Inventory {
         next.swept = true;
         let ours = |description: &str| inline_of_description(&self.cluster, description).is_some();
         next.loose = sweep.loose.into_iter().filter(|(_, it)| ours(it)).map(|(name, _)| name).collect();
+        if bare {
+            next.forget_what_is_gone();
+        }
         let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
         let mut changed = self.changed_tenants(&next);
         changed.extend(moved);

@@ -264,6 +264,7 @@ fn foreign(world: &mut World) -> User {
         path: "/people/".to_owned(),
         arn: format!("arn:aws:iam::{ACCOUNT}:user/people/acme.user-0"),
         tags: BTreeMap::new(),
+        profile: Default::default(),
         boundary: None,
         groups: BTreeSet::from([CloudName::new("admins")]),
         attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),

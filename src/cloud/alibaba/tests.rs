@@ -208,6 +208,7 @@ fn alice() -> User {
         path: "/tenants/c1/acme/".to_owned(),
         arn: "acs:ram::1234567890123456:user/acme.alice".to_owned(),
         tags: marks("tenantuser/acme/alice"),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

@@ -16,6 +16,7 @@ pub(super) fn user(detail: types::UserDetail) -> Option<User> {
         path: detail.path.unwrap_or_default(),
         arn: detail.arn.unwrap_or_default(),
         tags: tags(detail.tags.unwrap_or_default()),
+        profile: Default::default(),
         boundary: boundary(detail.permissions_boundary),
         groups: detail.group_list.unwrap_or_default().into_iter().map(CloudName::new).collect(),
         attached: arns(detail.attached_managed_policies.unwrap_or_default()).into_iter().collect(),

@@ -19,6 +19,7 @@ fn user(name: &str) -> User {
         path: "/tenants/c1/acme/".to_owned(),
         arn: String::new(),
         tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

@@ -116,6 +116,7 @@ fn what_lies_under_another_tenants_path_cannot_be_adopted() {
         path: path.to_owned(),
         arn: format!("arn:aws:iam::123456789012:user{path}beta.bob"),
         tags: Default::default(),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

@@ -111,6 +111,7 @@ fn user(name: &str, boundary: Option<&str>) -> User {
         path: PATH.to_owned(),
         arn: format!("arn:aws:iam::{ACCOUNT_ID}:user{PATH}acme.{name}"),
         tags: tags(&owner),
+        profile: Default::default(),
         boundary: boundary.map(str::to_owned),
         groups: BTreeSet::new(),
         attached: BTreeSet::new(),
