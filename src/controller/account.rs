@@ -14,7 +14,7 @@ use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
 use crate::desired::given_up;
-use crate::model::{Class, Fault};
+use crate::model::{Class, Fault, Read};
 use crate::names::{AccountName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
@@ -140,7 +140,13 @@ impl Operator {
             let (tenant, before) = known();
             let reads = account.inventory.lock().hidden_parts(&object);
             for read in reads {
-                account.learn(&read).await?;
+                match account.learn(&read).await {
+                    // That PAI is away is no fault of the account.
+                    Err(fault) if matches!(read, Read::Workspace(_)) => {
+                        tracing::info!(account = %name, %object, %fault, "members not read");
+                    }
+                    other => other?,
+                }
             }
             let (now_tenant, now) = known();
             if now != before {
