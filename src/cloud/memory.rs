@@ -184,6 +184,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
+        CloudAction::SetProfile { .. } => "UpdateUser",
         CloudAction::SetBoundary { .. } => "PutUserPermissionsBoundary",
         CloudAction::CreatePolicy(_) => "CreatePolicy",
         CloudAction::SetDocument { .. } => "CreatePolicyVersion",

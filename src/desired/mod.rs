@@ -7,6 +7,7 @@ mod credentials;
 mod dialect;
 mod grants;
 mod limits;
+mod ram;
 mod roles;
 mod settled;
 mod unsupported;

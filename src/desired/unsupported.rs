@@ -53,10 +53,8 @@ impl Compiler<'_> {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
         }
-        if let Some(alibaba) = &role.spec.alibaba {
-            if alibaba.max_compute.is_some() {
-                self.unsupported(subject, None, "spec.alibaba.maxCompute");
-            }
+        if role.spec.alibaba.as_ref().is_some_and(|it| it.max_compute.is_some()) {
+            self.unsupported(subject, None, "spec.alibaba.maxCompute");
         }
         if role.spec.assumable_by.is_some() {
             self.unsupported(subject, None, "spec.assumableBy");

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags, User};
 use super::kube::ObjRef;
 use super::login::{Login, Password};
+use super::profile::Profile;
 use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
@@ -80,6 +81,13 @@ pub enum CloudAction {
         set: Tags,
         /// Keys to remove.
         unset: BTreeSet<String>,
+    },
+    /// Shows a user to people in another way (Alibaba Cloud).
+    SetProfile {
+        /// Which user.
+        user: CloudName,
+        /// How.
+        profile: Profile,
     },
     /// Sets or removes a user's permissions boundary.
     SetBoundary {
@@ -301,6 +309,7 @@ impl CloudAction {
             | Self::CreateKey(user)
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
+            | Self::SetProfile { user, .. }
             | Self::SetBoundary { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::login::Login;
+use super::profile::Profile;
 use crate::names::{CloudName, ClusterId, DESCRIPTION_PREFIX, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -145,6 +146,8 @@ pub struct User {
     pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
+    /// How it is shown to people (Alibaba Cloud).
+    pub profile: Profile,
     /// The ARN of its permissions boundary (AWS).
     pub boundary: Option<String>,
     /// The groups it is a member of.

@@ -261,6 +261,7 @@ impl Inventory {
                     }
                 }
             }
+            CloudAction::SetProfile { .. } => self.record_profile(action),
             CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }

@@ -7,6 +7,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod profile;
 mod rules;
 mod sweep;
 mod unread;
@@ -22,6 +23,7 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use profile::Profile;
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use unread::State;

@@ -54,6 +54,9 @@ impl Inventory {
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
         next.swept = true;
+        if bare {
+            next.forget_what_is_gone();
+        }
         let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
         let mut changed = self.changed_tenants(&next);
         changed.extend(moved);

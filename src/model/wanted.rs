@@ -10,6 +10,7 @@ use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
+use super::profile::Profile;
 use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
@@ -119,6 +120,8 @@ pub struct WantedUser {
     pub path: String,
     /// Its tags.
     pub tags: Tags,
+    /// How it is shown to people.
+    pub profile: Profile,
     /// The ARN of its boundary.
     pub boundary: Option<String>,
     /// The groups it is a member of.

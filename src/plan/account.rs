@@ -301,6 +301,7 @@ impl Account<'_, '_, '_> {
                     arn: self.inventory.arn(ObjectKind::User, &wanted.path, name),
                     id: None,
                     tags: wanted.tags.clone(),
+                    profile: wanted.profile.clone(),
                     boundary: wanted.boundary.clone(),
                     groups: BTreeSet::new(),
                     attached: BTreeSet::new(),
@@ -320,6 +321,7 @@ impl Account<'_, '_, '_> {
                 let Some(seen) = self.inventory.users.get(name) else { return };
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
+                self.profile(&seen, wanted);
                 if seen.boundary != wanted.boundary && self.has_boundary(wanted) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];

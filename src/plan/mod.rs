@@ -11,6 +11,7 @@ mod markdown;
 mod order;
 mod orphans;
 mod people;
+mod profile;
 mod release;
 mod removal;
 mod render;

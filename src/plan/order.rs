@@ -178,6 +178,7 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
+        | CloudAction::SetProfile { .. }
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]

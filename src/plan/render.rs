@@ -222,6 +222,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::CreateUser(user) => ('+', "user", named(&user.name)),
         CloudAction::DeleteUser(name) => ('-', "user", named(name)),
         CloudAction::SetTags { of, .. } => ('~', "tags", of.to_string()),
+        CloudAction::SetProfile { user, .. } => ('~', "profile", named(user)),
         CloudAction::SetBoundary { user, .. } => ('~', "boundary", named(user)),
         CloudAction::CreatePolicy(policy) => ('+', "policy", named(&policy.name)),
         CloudAction::SetDocument { policy, .. } => ('~', "policy", named(policy)),

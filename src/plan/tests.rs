@@ -286,6 +286,7 @@ fn foreign(world: &mut World) -> User {
         arn: format!("arn:aws:iam::{ACCOUNT}:user/people/acme.user-0"),
         id: None,
         tags: BTreeMap::new(),
+        profile: Default::default(),
         boundary: None,
         groups: BTreeSet::from([CloudName::new("admins")]),
         attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),

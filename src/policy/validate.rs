@@ -67,6 +67,18 @@ pub enum Problem {
         /// The key as written.
         key: String,
     },
+    /// A condition key of the other cloud's.
+    #[error("{place}: {key} is a condition key of {theirs}: {own}")]
+    OthersKey {
+        /// Where it stands.
+        place: Place,
+        /// The key as written.
+        key: String,
+        /// The cloud that has it.
+        theirs: &'static str,
+        /// How the keys of the document's own cloud begin.
+        own: &'static str,
+    },
     /// A condition that nothing can meet because it lists no values.
     #[error("{place}: there are no values: list at least one, or take the condition out")]
     NoValues {
@@ -201,6 +213,9 @@ fn check_conditions(statement: &Statement, number: usize, dialect: Dialect, prob
             if !key.contains(':') {
                 problems.push(Problem::Key { place: place.clone(), key: key.clone() });
             }
+            if let Some((theirs, own)) = others_key(key, dialect) {
+                problems.push(Problem::OthersKey { place: place.clone(), key: key.clone(), theirs, own });
+            }
             if values.is_empty() {
                 problems.push(Problem::NoValues { place: place.clone() });
             }
@@ -216,6 +231,17 @@ fn check_conditions(statement: &Statement, number: usize, dialect: Dialect, prob
                 }
             }
         }
+    }
+}
+
+/// Whose global condition key it is where it is the other cloud's, and what to write instead. Neither cloud refuses such a
+/// key; it is just never met, or always.
+fn others_key(key: &str, dialect: Dialect) -> Option<(&'static str, &'static str)> {
+    let prefix = key.split_once(':')?.0.to_ascii_lowercase();
+    match (dialect, prefix.as_str()) {
+        (Dialect::Ram, "aws") => Some(("AWS's", "RAM's begin with acs:, such as acs:CurrentTime or acs:SourceIp")),
+        (Dialect::Aws, "acs") => Some(("RAM's", "AWS's begin with aws:, such as aws:CurrentTime or aws:SourceIp")),
+        _ => None,
     }
 }
 
@@ -300,6 +326,10 @@ mod tests {
                 statement("s3:*", "*").when("StringLike", "s3:prefix", &[]),
                 "statement 2, conditions StringLike s3:prefix: there are no values",
             ),
+            (
+                statement("s3:*", "*").when("DateLessThan", "acs:CurrentTime", &["2026-12-01T00:00:00Z"]),
+                "acs:CurrentTime is a condition key of RAM's: AWS's begin with aws:",
+            ),
             (statement("s3:*", "*").when("Bool", "a:b", &["yes"]), "\"yes\" is not true or false"),
             (statement("s3:*", "*").when("NumericEquals", "a:b", &["x"]), "\"x\" is not a number"),
             (statement("s3:*", "*").when("DateEquals", "a:b", &["x"]), "\"x\" is not a date"),
@@ -331,5 +361,7 @@ mod tests {
         assert_eq!(validate(&document(statement("odps:*", "acs:odps:*:projects/a"))), []);
         let arn = statement("oss:*", "arn:aws:s3:::b").when("Null", "acs:SourceIp", &["true"]);
         assert!(matches!(&validate(&document(arn))[..], [Problem::Resource { .. }, Problem::Operator { .. }]));
+        let key = statement("oss:*", "*").when("StringEquals", "AWS:username", &["alice"]);
+        assert!(matches!(&validate(&document(key))[..], [Problem::OthersKey { theirs: "AWS's", .. }]));
     }
 }

@@ -131,6 +131,7 @@ impl Cloud for Alibaba {
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
             },
+            CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
             }

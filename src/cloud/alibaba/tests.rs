@@ -209,6 +209,7 @@ fn alice() -> User {
         arn: "acs:ram::1234567890123456:user/acme.alice".to_owned(),
         id: None,
         tags: marks("tenantuser/acme/alice"),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

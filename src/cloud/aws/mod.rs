@@ -130,6 +130,9 @@ impl Aws {
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
                 ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
             },
+            CloudAction::SetProfile { .. } => {
+                Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
+            }
             CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {

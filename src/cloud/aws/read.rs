@@ -70,6 +70,7 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         arn: user.arn,
         id: None,
         tags: shapes::tags(user.tags.unwrap_or_default()),
+        profile: Default::default(),
         boundary: shapes::boundary(user.permissions_boundary),
         groups: Default::default(),
         attached: Default::default(),

@@ -17,6 +17,7 @@ pub(super) fn user(detail: types::UserDetail) -> Option<User> {
         arn: detail.arn.unwrap_or_default(),
         id: None,
         tags: tags(detail.tags.unwrap_or_default()),
+        profile: Default::default(),
         boundary: boundary(detail.permissions_boundary),
         groups: detail.group_list.unwrap_or_default().into_iter().map(CloudName::new).collect(),
         attached: arns(detail.attached_managed_policies.unwrap_or_default()).into_iter().collect(),

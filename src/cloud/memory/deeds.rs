@@ -153,6 +153,7 @@ impl World {
         };
         let keys = user.keys.get_or_insert_default();
         match action {
+            CloudAction::SetProfile { profile, .. } => user.profile.clone_from(profile),
             CloudAction::SetBoundary { .. } if boundary_missing => {
                 return fault(Class::Invalid, object, "NoSuchEntity");
             }

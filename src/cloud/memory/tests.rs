@@ -20,6 +20,7 @@ fn user(name: &str) -> User {
         arn: String::new(),
         id: None,
         tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

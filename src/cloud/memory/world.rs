@@ -148,6 +148,7 @@ impl World {
             name: name.clone(),
             path: path.to_owned(),
             tags: BTreeMap::new(),
+            profile: Default::default(),
             boundary: None,
             groups: BTreeSet::new(),
             attached: BTreeSet::new(),

@@ -37,6 +37,7 @@ fn user(name: &str) -> User {
         arn: format!("arn:aws:iam::123456789012:user/tenants/c1/acme/acme.{name}"),
         id: None,
         tags: BTreeMap::from([(TAG_PRINCIPAL_USER.to_owned(), name.to_owned())]),
+        profile: Default::default(),
         boundary: None,
         groups: BTreeSet::from([CloudName::new("acme")]),
         attached: BTreeSet::new(),

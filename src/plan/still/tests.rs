@@ -117,6 +117,7 @@ fn what_lies_under_another_tenants_path_cannot_be_adopted() {
         arn: format!("arn:aws:iam::123456789012:user{path}beta.bob"),
         id: None,
         tags: Default::default(),
+        profile: Default::default(),
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

@@ -6,7 +6,7 @@ use tenantry::api::{Tenant, TenantUser};
 use testbed::alibaba::ACCOUNT_ID;
 
 use super::{
-    active_keys, has_login, key_in, keys, looks_at_group, may, principal, role, role_of, shared, tenant, user,
+    active_keys, another, has_login, key_in, keys, looks_at_group, may, principal, role, role_of, shared, tenant, user,
 };
 use crate::support::{annotate, definitions, delete, eventually, message, of, ready, reconcile, says, text};
 
@@ -39,7 +39,7 @@ async fn a_key_is_replaced_and_a_lost_one_made_again() {
     assert_eq!(deeds, ["UpdateAccessKey", "DeleteAccessKey"], "inactive first, then deleted");
 
     // The Secret is lost, and with it the key.
-    world.apply(&alice("")).await;
+    world.apply(&alice("rotation: {every: 90d, overlap: 24h}")).await;
     eventually(world, "one key is left", || async {
         let now = secrets.get("alice-ali").await.unwrap();
         active_keys(world, "ak.alice").await == [id(&now)]
@@ -67,7 +67,7 @@ async fn a_key_is_replaced_and_a_lost_one_made_again() {
 async fn keys_at_the_limit_of_two_are_told_and_nobodys_key_is_taken() {
     let world = shared().await;
     let users = of::<TenantUser>(world, &definitions("al"));
-    world.apply(&world.alibaba_account("rep", "  namePrefix: rep-\n  extras: Report\n  driftCheckInterval: 1s")).await;
+    world.apply(&another(world, "rep", "  namePrefix: rep-\n  extras: Report\n  driftCheckInterval: 1s")).await;
     world.apply(&(tenant("al", "  accounts: [{name: rep}]") + &user("al", "alice", ""))).await;
     ready(world, &users, "alice").await;
     for _ in 0..2 {

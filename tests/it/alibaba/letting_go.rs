@@ -53,7 +53,8 @@ async fn a_tenant_that_retains_leaves_what_it_made_whole_and_unmarked() {
 
     // Who makes the Tenant again says whether it takes them back.
     world.apply(&world.alibaba_account(ALIBABA, "")).await;
-    world.apply(&(tenant("re", "") + &user("re", "alice", "  roles: [reader]"))).await;
+    let bare = |name: &str| user("re", name, "  roles: [reader]");
+    world.apply(&(tenant("re", "") + &bare("alice") + &bare("bob"))).await;
     says(&world, &users, "alice", "False", "NotOwned").await;
     says(&world, &roles, "reader", "False", "NotOwned").await;
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.client());
@@ -91,6 +92,8 @@ async fn orphans_are_told_taken_in_again_and_pruned_where_the_account_says_so() 
     let (users, roles) = (of::<TenantUser>(world, &defs), of::<TenantRole>(world, &defs));
     let (accounts, tenants) = (Api::<CloudAccount>::all(world.client()), Api::<Tenant>::all(world.client()));
     world.apply(&(tenant("or", "") + &role("or", "reader"))).await;
+    // The only TenantRole of a cluster is never pruned: an empty list is more often a mistake.
+    world.apply(&role("or", "stays")).await;
     for name in ["alice", "bob"] {
         world.apply(&user("or", name, "  roles: [reader]\n  accessKey: {}")).await;
         ready(world, &users, name).await;

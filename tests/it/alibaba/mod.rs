@@ -40,6 +40,12 @@ pub async fn shared() -> &'static World {
     SHARED.get_or_init(|| own_alibaba(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1s")).await
 }
 
+/// Another CloudAccount of the same account, with ways of its own.
+pub fn another(world: &World, name: &str, more: &str) -> String {
+    let secret = format!("credentialsSecret: {name}");
+    world.alibaba_account(name, more).replacen(&secret, &format!("credentialsSecret: {ALIBABA}"), 1)
+}
+
 /// A tenant's definition namespace and the Tenant, in the account unless `more` (YAML, two spaces deep) says otherwise.
 pub fn tenant(name: &str, more: &str) -> String {
     let here = format!("  accounts: [{{name: {ALIBABA}}}]\n{more}");

@@ -6,8 +6,8 @@ use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
 
 use super::{
-    POWER, active_keys, attached, exists, groups, key_in, looks_at_group, names, of_group, operator_calls, policy,
-    role, shared, tag, tags, tenant, user,
+    POWER, active_keys, another, attached, exists, groups, key_in, looks_at_group, names, of_group, operator_calls,
+    policy, role, shared, tag, tags, tenant, user,
 };
 use crate::modes::{drifted, undrifted};
 use crate::support::{
@@ -67,7 +67,7 @@ async fn what_people_attach_by_hand_is_only_told_with_extras_report() {
     let users = of::<TenantUser>(world, &definitions("ex"));
     let tenants: Api<Tenant> = Api::all(world.client());
     let kept = |extras: &str| {
-        world.alibaba_account("ex", &format!("  namePrefix: ex-\n  extras: {extras}\n  driftCheckInterval: 1s"))
+        another(world, "ex", &format!("  namePrefix: ex-\n  extras: {extras}\n  driftCheckInterval: 1s"))
     };
     world.apply(&kept("Report")).await;
     world.apply(&(tenant("ex", "  accounts: [{name: ex}]") + &role("ex", "reader") + &role("ex", "writer"))).await;

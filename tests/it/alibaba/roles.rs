@@ -7,8 +7,8 @@ use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
 use testbed::alibaba::{ACCOUNT_ID, REGION};
 
 use super::{
-    account, attached, document, exists, field, groups, key_in, may, names, of_group, policies, policy, role, role_of,
-    seen, shared, tags, tenant, user,
+    account, another, attached, document, exists, field, groups, key_in, may, names, of_group, policies, policy, role,
+    role_of, seen, shared, tags, tenant, user,
 };
 use crate::support::{definitions, delete, eventually, of, ready, reconcile, says, text};
 
@@ -32,7 +32,7 @@ async fn roles_names_and_tags_are_as_manifests_say_in_rams_terms() {
         let account = format!("{{name: pre, grouping: {grouping}, systemPolicies: [AliyunPAIReadOnlyAccess]}}");
         tenant("rt", &format!("  accounts: [{account}]\n  tags: {{project: x, who: tenant}}"))
     };
-    world.apply(&world.alibaba_account("pre", PRE)).await;
+    world.apply(&another(world, "pre", PRE)).await;
     world.apply(&wide("Group")).await;
     let base = "effect: Allow, actions: ['ram:GetGroup'], resources: ['acs:ram:*:*:group/t-$(tenant)']";
     world.apply(&role_of("rt", "base", "", &[base]).replace("  alibaba:", "  default: true\n  alibaba:")).await;

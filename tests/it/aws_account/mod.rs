@@ -112,6 +112,7 @@ fn user(name: &str, boundary: Option<&str>) -> User {
         arn: format!("arn:aws:iam::{ACCOUNT_ID}:user{PATH}acme.{name}"),
         id: None,
         tags: tags(&owner),
+        profile: Default::default(),
         boundary: boundary.map(str::to_owned),
         groups: BTreeSet::new(),
         attached: BTreeSet::new(),
