@@ -13,6 +13,8 @@ mod outside;
 mod roles;
 mod standing_still;
 mod two_clouds;
+mod workspace_limits;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
