@@ -9,6 +9,7 @@ use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::login::Login;
 use super::unread::Unread;
+use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -38,6 +39,8 @@ pub struct Inventory {
     pub groups: BTreeMap<CloudName, Group>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
+    /// PAI workspaces, ours or not.
+    pub workspaces: Workspaces,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
@@ -61,6 +64,7 @@ impl Inventory {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
+            workspaces: Workspaces::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
@@ -76,6 +80,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
 
@@ -102,6 +107,8 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+            // Its description is its mark and its path.
+            ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -111,6 +118,9 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.workspaces = self
+            .workspaces
+            .part_of(|workspace| self.tenant_of(ObjectKind::Workspace, workspace) == Some(tenant.as_str()));
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -120,38 +130,10 @@ impl Inventory {
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
+                ObjectKind::Workspace => {}
             }
         }
         part
-    }
-
-    /// Whether anything of the tenant carries our marks, or may: a policy whose tags were never read. What lies under its
-    /// path alone is nobody's: somebody took the marks off, or we did on purpose.
-    #[must_use]
-    pub fn is_marked(&self, tenant: &TenantName) -> bool {
-        self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
-    }
-
-    /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
-    /// whether it took something over.
-    #[must_use]
-    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
-        self.of_tenant(tenant).iter().any(|object| {
-            let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
-            self.may_be_marked(object) && ours()
-        })
-    }
-
-    /// The tenants of which anything here carries our marks, or may.
-    #[must_use]
-    pub fn tenants_marked(&self) -> BTreeSet<TenantName> {
-        self.tenants().into_iter().filter(|tenant| self.is_marked(tenant)).collect()
-    }
-
-    fn may_be_marked(&self, object: &ObjectId) -> bool {
-        let unread =
-            object.kind == ObjectKind::Policy && self.policies.get(&object.name).is_some_and(|it| it.tags.is_none());
-        unread || self.mark(object).is_some_and(|mark| mark.cluster == self.cluster)
     }
 
     /// The tenants that have anything here.
@@ -167,6 +149,7 @@ impl Inventory {
             ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+            ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
 
@@ -174,7 +157,10 @@ impl Inventory {
         let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
-        users.chain(groups).chain(policies).filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+        let workspaces = self.workspaces.known.iter();
+        let workspaces = workspaces.map(|(name, it)| (ObjectKind::Workspace, name, it.tenant(&self.cluster)));
+        let all = users.chain(groups).chain(policies).chain(workspaces);
+        all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
     }
 
     fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -219,7 +205,8 @@ impl Inventory {
                 }
             }
             CloudAction::CreateUser(user) => {
-                self.users.insert(user.name.clone(), user.clone());
+                let id = if let Effect::Id(id) = effect { Some(id.clone()) } else { user.id.clone() };
+                self.users.insert(user.name.clone(), User { id, ..user.clone() });
                 self.count("Users", 1);
             }
             CloudAction::DeleteUser(name) => {
@@ -248,6 +235,7 @@ impl Inventory {
                 }
             }
             CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }
     }
@@ -258,7 +246,7 @@ impl Inventory {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group => None,
+                    ObjectKind::Group | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -326,7 +314,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
@@ -334,7 +322,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
@@ -372,12 +360,14 @@ impl Inventory {
                 }
             }
             Finding::Mark { .. } => {}
+            Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
                 match object.kind {
                     ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                    ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -397,6 +387,7 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();
