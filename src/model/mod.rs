@@ -3,12 +3,14 @@
 mod action;
 mod arns;
 mod cloud;
+mod confirmed;
 mod fault;
 mod inventory;
 mod kube;
 mod login;
 mod marked;
 mod profile;
+mod record;
 mod rules;
 mod sweep;
 mod unread;
