@@ -5,6 +5,7 @@
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
 mod max_compute;
+mod pai;
 mod ram;
 
 use std::cmp::Ordering;
@@ -15,6 +16,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 pub use max_compute::*;
+pub use pai::*;
 pub use ram::*;
 
 /// Longest name of an IAM user or role, in characters (IAM user guide, "IAM and AWS STS quotas").

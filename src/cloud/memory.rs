@@ -5,6 +5,8 @@
 
 mod deeds;
 mod max_compute;
+mod ram;
+mod workspaces;
 mod world;
 
 use std::collections::BTreeMap;
@@ -72,6 +74,13 @@ impl MemoryCloud {
     /// An empty account whose objects of `cluster` are ours.
     pub(crate) fn new(cluster: ClusterId, account: &str) -> Self {
         Self { world: Arc::new(Mutex::new(World::new(cluster, account))), script: Arc::default() }
+    }
+
+    /// The same, behaving as RAM does.
+    pub(crate) fn ram(cluster: ClusterId, account: &str) -> Self {
+        let cloud = Self::new(cluster, account);
+        cloud.with(|world| world.is_ram = true);
+        cloud
     }
 
     /// Disturbs one call.
@@ -195,19 +204,26 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::Detach { .. } => "DetachPolicy",
         CloudAction::PutInline { .. } => "PutInlinePolicy",
         CloudAction::DeleteInline { .. } => "DeleteInlinePolicy",
+        CloudAction::DropLoose(_) => "DeletePolicy",
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
         CloudAction::MaxCompute(action) => max_compute::operation_of(&action.deed),
+        CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
 
 impl Cloud for MemoryCloud {
     async fn sweep(&self) -> Result<Sweep, Fault> {
-        self.call("GetAccountAuthorizationDetails", |world| Ok(Sweep { found: world.everything(), ..Sweep::default() }))
-            .await
+        self.call("GetAccountAuthorizationDetails", |world| {
+            if world.is_ram {
+                return Ok(world.lists());
+            }
+            Ok(Sweep { found: world.everything(), ..Sweep::default() })
+        })
+        .await
     }
 
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
@@ -216,11 +232,13 @@ impl Cloud for MemoryCloud {
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
+            Read::Workspace(_) => "ListWorkspaces",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
                 ObjectKind::MaxCompute => "GetNothing",
+                ObjectKind::Workspace => "GetWorkspace",
             },
             Read::MaxCompute(_) => "GetMaxCompute",
         };
@@ -240,6 +258,7 @@ impl Cloud for MemoryCloud {
                     .policies
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
+                Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
                 Read::MaxCompute(asked) => world.see_max_compute(asked),
                 Read::Mark(object) => match world.find(object) {
@@ -258,6 +277,9 @@ impl Cloud for MemoryCloud {
     }
 
     async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        if self.with(|world| world.is_ram) {
+            return ram::execute(self, action, inventory).await;
+        }
         let own = |name: &_| inventory.lock().policies.get(name).map(|policy| policy.arn.clone());
         self.call(operation_of(action), |world| world.execute(action, own)).await
     }

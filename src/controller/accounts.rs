@@ -45,6 +45,8 @@ pub(super) struct Entry {
     pub(super) rules: Rules,
     /// The forced reconcile that was answered last.
     pub(super) asked: Asked,
+    /// Whether PAI was asked for workspaces since the start.
+    pub(super) workspaces_looked_for: bool,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
 }
@@ -139,6 +141,12 @@ impl Accounts {
         }
         entry.turns = turns;
         due
+    }
+
+    /// The turn of these was for nothing: it comes again at once.
+    pub(super) fn give_back_turns(&self, name: &AccountName, objects: &[ObjectId]) {
+        let now = Instant::now();
+        self.update(name, |entry| entry.turns.extend(objects.iter().map(|object| (object.clone(), now))));
     }
 
     /// The accounts that can be worked in.

@@ -1,11 +1,15 @@
 //! What differs between the clouds in what roles, tenants and accounts say: the policy language, what may be attached
 //! and how much of it, and the variables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::users::{SUSPENDED_POLICY, everything};
+use kube::ResourceExt;
 
 use super::{AccountFacts, Compiler};
 use crate::api::{self, TenantRole};
 use crate::model::{PolicyRef, Provider};
+use crate::names::AccountName;
 use crate::policy::{self, Document, ExpandError, Scope, Statement, Variable, Variables};
 
 /// IAM attaches at most ten managed policies to a user or group (IAM user guide, quotas).
@@ -13,6 +17,8 @@ const AWS_ATTACHMENTS_MAX: usize = 10;
 /// RAM attaches at most ten policies of the customer's and twenty of its own (RAM, "Limits").
 const RAM_CUSTOM_MAX: usize = 10;
 const RAM_SYSTEM_MAX: usize = 20;
+/// Why `$(workspace)` stands for nothing.
+const NO_WORKSPACE: &str = "the tenant has no workspace in this account. Add spec.accounts[].workspace to the Tenant";
 /// What stands for the user's own name in a role.
 const USER: &str = "$(user)";
 
@@ -100,6 +106,26 @@ impl AccountFacts {
         };
         (count > max).then(|| format!("{count} {} allows {max}. {help}", what.replace("{whom}", whom)))
     }
+
+    /// Why these inline policies cannot be put on one user: IAM counts all of them together, with room left for a
+    /// suspension; on RAM each is a policy of its own.
+    pub(super) fn too_long(&self, inline: &BTreeMap<String, Document>) -> Option<String> {
+        let sizes = || inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY).map(|(_, document)| document.size());
+        let suspension = self.document(vec![everything()]).size();
+        let (count, max, what, cloud) = match self.provider() {
+            Provider::Aws => {
+                (suspension + sizes().sum::<usize>(), policy::AWS_INLINE_USER, "the inline policies", "IAM")
+            }
+            Provider::Alibaba => {
+                (sizes().max().unwrap_or_default(), policy::RAM_POLICY, "the longest of the policies", "RAM")
+            }
+        };
+        (count > max).then(|| {
+            format!(
+                "{what} for temporaryRoles, expiresAt and the account's deniedActions: {count} characters, and {cloud} allows {max}. Give fewer or shorter roles for a time, or deny fewer actions."
+            )
+        })
+    }
 }
 
 /// Statements in the words of one account, in one document without our variables.
@@ -135,16 +161,23 @@ impl Compiler<'_> {
 
     pub(super) fn variables(&self, facts: &AccountFacts, user: Option<&str>) -> Variables {
         let (user, workspace) = match facts.provider() {
-            Provider::Aws => ("${aws:PrincipalTag/user}", "an AWS account has no PAI workspace"),
-            Provider::Alibaba => (user.unwrap_or_default(), "PAI workspaces are not supported yet"),
+            Provider::Aws => ("${aws:PrincipalTag/user}", Some("an AWS account has no PAI workspace")),
+            Provider::Alibaba if self.has_workspace(&AccountName::new(facts.manifest.name_any())) => {
+                (user.unwrap_or_default(), None)
+            }
+            Provider::Alibaba => (user.unwrap_or_default(), Some(NO_WORKSPACE)),
         };
-        Variables::new()
+        let variables = match workspace {
+            Some(why) => Variables::new().unavailable(Variable::Workspace, why),
+            // Its id is known once it is there, which the plan sees.
+            None => Variables::new().workspace_later(),
+        };
+        variables
             .with(Variable::Tenant, self.tenant_name.as_str())
             .with(Variable::User, user)
             .with(Variable::Account, facts.id.clone().unwrap_or_default())
             .with(Variable::Region, facts.region())
             .with(Variable::Cluster, self.context.cluster.as_str())
-            .unavailable(Variable::Workspace, workspace)
     }
 }
 

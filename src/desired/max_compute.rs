@@ -210,6 +210,7 @@ impl Compiler<'_> {
         // MaxCompute's names hold no hyphens.
         let tenant = self.tenant_name.as_str().replace('-', "_");
         let variables = self.variables(facts, Some(user)).with(Variable::Tenant, tenant).with(Variable::Region, region);
+        let variables = variables.unavailable(Variable::Workspace, "MaxCompute has no PAI workspaces");
         let document = super::dialect::document(facts, statements, &variables)?;
         for (index, statement) in document.statements.iter().enumerate() {
             let number = index + 1;

@@ -26,12 +26,6 @@ impl Compiler<'_> {
                 }
             }
         }
-        for account in &spec.accounts {
-            let name = AccountName::new(&account.name);
-            if account.workspace.is_some() {
-                self.unsupported(&tenant, Some(&name), "a workspace");
-            }
-        }
         let mut ids = std::collections::BTreeMap::new();
         for account in &spec.accounts {
             let facts = self.context.accounts.get(&AccountName::new(&account.name));
@@ -52,11 +46,6 @@ impl Compiler<'_> {
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
-        }
-        if let Some(alibaba) = &role.spec.alibaba {
-            if !alibaba.workspace_roles.is_empty() {
-                self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
-            }
         }
         if role.spec.assumable_by.is_some() {
             self.unsupported(subject, None, "spec.assumableBy");

@@ -11,6 +11,7 @@ use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::max_compute::{MaxComputeAction, MaxComputeFinding, MaxComputeRead};
 use super::profile::Profile;
+use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -151,6 +152,8 @@ pub enum CloudAction {
         /// The policy's name.
         name: String,
     },
+    /// Deletes a policy that stood for an inline one, unless somebody has it.
+    DropLoose(CloudName),
     /// Makes a key. Done only inside the key protocol, which writes the secret half into its Secret at once.
     CreateKey(CloudName),
     /// Makes a key usable or unusable.
@@ -183,6 +186,8 @@ pub enum CloudAction {
     DeleteLogin(CloudName),
     /// At tenant level in MaxCompute.
     MaxCompute(MaxComputeAction),
+    /// On a PAI workspace.
+    Workspace(WorkspaceAction),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -190,8 +195,12 @@ pub enum CloudAction {
 pub enum Effect {
     /// Just what was asked for.
     Done,
+    /// It hung there as it was known to, and came off.
+    CameOff,
     /// The policy's ARN (made, or attached).
     Arn(String),
+    /// The id that the user or workspace got.
+    Id(String),
     /// The version now in force and the ones beside it.
     Version {
         /// In force.
@@ -238,6 +247,8 @@ pub enum Read {
     Mark(ObjectId),
     /// At tenant level in MaxCompute.
     MaxCompute(MaxComputeRead),
+    /// PAI workspaces.
+    Workspace(WorkspaceRead),
 }
 
 impl Read {
@@ -249,6 +260,7 @@ impl Read {
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
             Self::MaxCompute(read) => read.object(),
+            Self::Workspace(read) => read.object(),
         }
     }
 }
@@ -277,6 +289,8 @@ pub enum Finding {
     Login(Login),
     /// A policy's tags.
     Tags(Tags),
+    /// PAI workspaces, or who is in one.
+    Workspace(WorkspaceFinding),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -298,7 +312,8 @@ impl CloudAction {
             Self::CreateUser(user) => ObjectId::user(&user.name),
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
-            Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::DeletePolicy(name) | Self::DropLoose(name) => ObjectId::policy(name),
+            Self::Workspace(action) => ObjectId::workspace(action.workspace()),
             Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
@@ -319,6 +334,9 @@ impl CloudAction {
     /// Whether the act only takes something away, so that it is done as well where there is nothing.
     #[must_use]
     pub fn takes_away(&self) -> bool {
+        if let Self::Workspace(action) = self {
+            return action.takes_away();
+        }
         matches!(
             self,
             Self::DeleteGroup(_)
@@ -327,6 +345,7 @@ impl CloudAction {
                 | Self::RemoveMember { .. }
                 | Self::Detach { .. }
                 | Self::DeleteInline { .. }
+                | Self::DropLoose(_)
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
         ) || matches!(self, Self::MaxCompute(action) if action.takes_away())
@@ -359,6 +378,13 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
-        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::Workspace(WorkspaceAction::Delete(_))
+        )
     }
 }

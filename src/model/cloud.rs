@@ -25,6 +25,8 @@ pub enum ObjectKind {
     User,
     /// Something at tenant level in MaxCompute. It carries no mark: its name says whose it is.
     MaxCompute,
+    /// A PAI workspace.
+    Workspace,
 }
 
 impl fmt::Display for ObjectKind {
@@ -34,6 +36,7 @@ impl fmt::Display for ObjectKind {
             Self::Policy => "policy",
             Self::User => "user",
             Self::MaxCompute => "MaxCompute",
+            Self::Workspace => "workspace",
         })
     }
 }
@@ -65,6 +68,12 @@ impl ObjectId {
     pub fn user(name: &CloudName) -> Self {
         Self { kind: ObjectKind::User, name: name.clone() }
     }
+
+    /// The workspace of that region and name.
+    #[must_use]
+    pub fn workspace(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Workspace, name: name.clone() }
+    }
 }
 
 impl ObjectId {
@@ -80,6 +89,10 @@ impl ObjectId {
             (ObjectKind::Group, _) => {
                 "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
+            (ObjectKind::Workspace, None) => {
+                "Choose another spec.accounts[].workspace.name, or take the workspace over with the annotation tenantry.dev/adopt=true on the Tenant."
+            }
+            (ObjectKind::Workspace, Some(_)) => "Choose another spec.accounts[].workspace.name.",
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
@@ -133,6 +146,8 @@ pub struct User {
     pub path: String,
     /// Its ARN.
     pub arn: String,
+    /// Its id, where other services know it by that (Alibaba Cloud).
+    pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
     /// How it is shown to people (Alibaba Cloud).

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
-use super::login::Login;
+use super::action::Finding;
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::max_compute::MaxComputeKnown;
 use super::unread::Unread;
+use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
-use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,6 +38,8 @@ pub struct Inventory {
     pub groups: BTreeMap<CloudName, Group>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
+    /// PAI workspaces, ours or not.
+    pub workspaces: Workspaces,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
@@ -47,10 +48,14 @@ pub struct Inventory {
     pub(super) surplus: BTreeMap<CloudName, i64>,
     /// What is known of MaxCompute.
     pub max_compute: MaxComputeKnown,
+    /// Policies that stood for inline ones and were nobody's at the last sweep.
+    pub loose: BTreeSet<CloudName>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
     pub(super) written: BTreeMap<ObjectId, Instant>,
+    /// When the cloud last confirmed that an object is what we know.
+    pub(super) confirmed: BTreeMap<ObjectId, Instant>,
 }
 
 impl Inventory {
@@ -64,12 +69,15 @@ impl Inventory {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
+            workspaces: Workspaces::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
             max_compute: MaxComputeKnown::default(),
+            loose: BTreeSet::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
         }
     }
 
@@ -81,6 +89,7 @@ impl Inventory {
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
             ObjectKind::MaxCompute => None,
+            ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
 
@@ -108,6 +117,8 @@ impl Inventory {
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
             ObjectKind::MaxCompute => None,
+            // Its description is its mark and its path.
+            ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -118,6 +129,7 @@ impl Inventory {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
         part.max_compute.clone_from(&self.max_compute);
+        part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -128,38 +140,10 @@ impl Inventory {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
                 ObjectKind::MaxCompute => {}
+                ObjectKind::Workspace => {}
             }
         }
         part
-    }
-
-    /// Whether anything of the tenant carries our marks, or may: a policy whose tags were never read. What lies under its
-    /// path alone is nobody's: somebody took the marks off, or we did on purpose.
-    #[must_use]
-    pub fn is_marked(&self, tenant: &TenantName) -> bool {
-        self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
-    }
-
-    /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
-    /// whether it took something over.
-    #[must_use]
-    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
-        self.of_tenant(tenant).iter().any(|object| {
-            let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
-            self.may_be_marked(object) && ours()
-        })
-    }
-
-    /// The tenants of which anything here carries our marks, or may.
-    #[must_use]
-    pub fn tenants_marked(&self) -> BTreeSet<TenantName> {
-        self.tenants().into_iter().filter(|tenant| self.is_marked(tenant)).collect()
-    }
-
-    fn may_be_marked(&self, object: &ObjectId) -> bool {
-        let unread =
-            object.kind == ObjectKind::Policy && self.policies.get(&object.name).is_some_and(|it| it.tags.is_none());
-        unread || self.mark(object).is_some_and(|mark| mark.cluster == self.cluster)
     }
 
     /// The tenants that have anything here.
@@ -176,6 +160,7 @@ impl Inventory {
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
             ObjectKind::MaxCompute => None,
+            ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
 
@@ -183,7 +168,10 @@ impl Inventory {
         let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
-        users.chain(groups).chain(policies).filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+        let workspaces = self.workspaces.known.iter();
+        let workspaces = workspaces.map(|(name, it)| (ObjectKind::Workspace, name, it.tenant(&self.cluster)));
+        let all = users.chain(groups).chain(policies).chain(workspaces);
+        all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
     }
 
     fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -383,6 +371,7 @@ impl Inventory {
             }
             Finding::Mark { .. } => {}
             Finding::MaxCompute(finding) => self.max_compute.learn(finding),
+            Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
                 match object.kind {
@@ -390,6 +379,7 @@ impl Inventory {
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                     ObjectKind::MaxCompute => {}
+                    ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -410,6 +400,7 @@ impl Inventory {
             | Finding::Login(_)
             | Finding::Tags(_)
             | Finding::MaxCompute(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();

@@ -3,16 +3,20 @@
 mod action;
 mod arns;
 mod cloud;
+mod confirmed;
 mod fault;
 mod inventory;
 mod kube;
 mod login;
 mod max_compute;
+mod marked;
 mod profile;
+mod record;
 mod rules;
 mod sweep;
 mod unread;
 mod wanted;
+mod workspace;
 
 pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Provider, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User, mark_of_tags};
@@ -31,7 +35,12 @@ pub use max_compute::{
 pub use profile::Profile;
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
+pub use unread::State;
 pub use wanted::{
     Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
     WantedPolicy, WantedUser,
+};
+pub use workspace::{
+    Member, WantedMember, WantedWorkspace, Workspace, WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState,
+    Workspaces,
 };

@@ -7,6 +7,7 @@ use super::action::{Finding, Read};
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, User};
 use super::inventory::Inventory;
 use super::max_compute::MaxComputeQuery;
+use super::workspace::{Workspace, WorkspaceRead};
 use crate::names::{CloudName, TenantName, ram_policy};
 
 /// Why what an object says and what hangs on it is not known.
@@ -16,6 +17,21 @@ pub(super) enum Unread {
     Never,
     /// It was, and lists show that it is another by now.
     Moved,
+}
+
+/// Everything that is known of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is not there.
+    Nothing,
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A policy.
+    Policy(Policy),
+    /// A workspace.
+    Workspace(Workspace),
 }
 
 impl Inventory {
@@ -41,7 +57,9 @@ impl Inventory {
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
         let max_compute = self.max_compute_hidden().into_iter().map(|(object, _)| object);
-        users.chain(rest).chain(max_compute).collect()
+        let workspaces = self.workspaces.known.iter().filter(|(_, it)| it.tenant(&self.cluster).is_some());
+        let workspaces = workspaces.map(|(name, _)| ObjectId::workspace(name));
+        users.chain(rest).chain(workspaces).chain(max_compute).collect()
     }
 
     /// The readings that show what no bulk call does.
@@ -51,6 +69,9 @@ impl Inventory {
             let hidden = self.max_compute_hidden().into_iter();
             return hidden.filter(|(hidden, _)| hidden == object).map(|(_, read)| read).collect();
         }
+        if object.kind == ObjectKind::Workspace {
+            return vec![Read::Workspace(WorkspaceRead::Members(object.name.clone()))];
+        }
         let whole = self.is_ram().then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
@@ -59,13 +80,14 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+    pub fn state_of(&self, object: &ObjectId) -> State {
         let name = &object.name;
         match object.kind {
-            ObjectKind::User => (self.users.get(name).cloned(), None, None),
-            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
-            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
-            ObjectKind::MaxCompute => (None, None, None),
+            ObjectKind::MaxCompute => State::Nothing,
+            ObjectKind::User => self.users.get(name).cloned().map_or(State::Nothing, State::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map_or(State::Nothing, State::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map_or(State::Nothing, State::Policy),
+            ObjectKind::Workspace => self.workspaces.known.get(name).cloned().map_or(State::Nothing, State::Workspace),
         }
     }
 
@@ -198,6 +220,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
             ObjectKind::MaxCompute => false,
+            ObjectKind::Workspace => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);
@@ -222,6 +245,7 @@ mod tests {
             name: CloudName::new("acme.alice"),
             path: "/tenants/c1/acme/".to_owned(),
             arn: "acs:ram::1:user/acme.alice".to_owned(),
+            id: None,
             tags: marks.map(|(key, value)| tag(key, value)).into_iter().collect::<Tags>(),
             profile: Default::default(),
             boundary: None,
@@ -254,7 +278,11 @@ mod tests {
         let found = || vec![Finding::User(alice()), Finding::Policy(dev())];
         let sweep = |inventory: &mut Inventory, count| {
             let attachments = [(dev().name, count)].into();
-            inventory.absorb(Sweep { found: found(), bare: true, attachments }, Instant::now(), Duration::ZERO)
+            inventory.absorb(
+                Sweep { found: found(), bare: true, attachments, ..Sweep::default() },
+                Instant::now(),
+                Duration::ZERO,
+            )
         };
         let has_it = || Finding::User(User { attached: [dev().arn].into(), ..alice() });
         sweep(&mut inventory, 1);

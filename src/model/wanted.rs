@@ -12,6 +12,7 @@ use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
 use super::profile::Profile;
+use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -56,6 +57,9 @@ pub struct Conduct {
     pub prune_orphans: bool,
     /// The Tenant gives it up: nothing in it is waited for.
     pub abandoned: bool,
+    /// The region in which the tenant may have a PAI workspace, as its manifest or its status says: what is there must be
+    /// known before anything can be said of it.
+    pub workspace_in: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
     /// Where something of the tenant may be in MaxCompute.
@@ -150,6 +154,8 @@ pub struct WantedAccount {
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
     /// In MaxCompute; none: nothing.
     pub max_compute: Option<WantedMaxCompute>,
+    /// The tenant's PAI workspace.
+    pub workspace: Option<WantedWorkspace>,
 }
 
 impl WantedAccount {
@@ -164,6 +170,7 @@ impl WantedAccount {
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::MaxCompute => self.max_compute.as_ref().is_some_and(|wanted| wanted.waits_for(object, owner)),
+            ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Account<'_, '_, '_> {
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
                     if life.deleting {
                         self.let_go(&object, &manifest);
-                    } else {
+                    } else if !self.stays_with_its_user(&object) {
                         self.remove(&object, &manifest);
                     }
                 }
@@ -72,17 +72,22 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => self.remove_group(&object.name, subject),
             ObjectKind::Policy => self.remove_policy(&object.name, subject),
             ObjectKind::MaxCompute => {}
+            ObjectKind::Workspace => self.remove_workspace(&object.name, subject),
         }
     }
 
     fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
         let Some(user) = self.inventory.users.get(name) else { return };
         let object = ObjectId::user(name);
+        self.leave_workspaces(user, subject);
         for id in keys::known_ids(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
         }
         if logins::may_be_there(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteLogin(name.clone()), Vec::new());
+        }
+        if self.must_be_read(&object) {
+            return;
         }
         for group in &user.groups {
             let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };
@@ -102,12 +107,25 @@ impl Account<'_, '_, '_> {
     fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {
         let Some(group) = self.inventory.groups.get(name) else { return };
         let object = ObjectId::group(name);
+        if self.must_be_read(&object) {
+            return;
+        }
         for arn in &group.attached {
             let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
             self.step(subject, Rank::Revoke, action, Vec::new());
         }
         self.drop_inline(&object, subject, group.inline.keys().cloned().collect());
         self.step(subject, Rank::Revoke, CloudAction::DeleteGroup(name.clone()), Vec::new());
+    }
+
+    /// What hangs on an object is read before it is deleted, where it is not known: that is less than to be refused and to
+    /// list it then.
+    pub(super) fn must_be_read(&mut self, object: &ObjectId) -> bool {
+        let unread = self.inventory.is_unread(object);
+        if unread {
+            self.draft.read(self.name, Read::Object(object.clone()));
+        }
+        unread
     }
 
     fn remove_policy(&mut self, name: &CloudName, subject: &ManifestRef) {

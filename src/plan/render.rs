@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::{About, Report};
-use super::{Action, Plan, Step, Why, account::last_part};
+use super::{Action, Plan, Step, Why, account::last_part, workspace};
 use crate::model::{CloudAction, ClusterAction, ObjectId, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName};
 
@@ -167,7 +167,7 @@ impl Report {
 fn reason(why: Why) -> &'static str {
     match why {
         Why::Observed => "not done: the account is only observed",
-        Why::Extra => "left: nobody asked for it, and the account has extras: Report",
+        Why::Extra => "left: nobody asked for it, and extras are only told",
         Why::Paused => "not done: paused",
         Why::Abandoned => "given up",
     }
@@ -226,7 +226,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::SetBoundary { user, .. } => ('~', "boundary", named(user)),
         CloudAction::CreatePolicy(policy) => ('+', "policy", named(&policy.name)),
         CloudAction::SetDocument { policy, .. } => ('~', "policy", named(policy)),
-        CloudAction::DeletePolicy(name) => ('-', "policy", named(name)),
+        CloudAction::DeletePolicy(name) | CloudAction::DropLoose(name) => ('-', "policy", named(name)),
         CloudAction::AddMember { group, user } => ('+', "member", format!("{user} → {group}")),
         CloudAction::RemoveMember { group, user } => ('-', "member", format!("{user} → {group}")),
         CloudAction::Attach { to, policy } => ('+', "attach", edge(to, &policy.to_string())),
@@ -240,5 +240,6 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::SetLogin { user, .. } => ('~', "login", named(user)),
         CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
         CloudAction::MaxCompute(action) => action.words(),
+        CloudAction::Workspace(action) => workspace::line(action),
     }
 }

@@ -223,8 +223,17 @@ impl Report<'_> {
 
     /// Whether something that the manifest wants must be read in the account before the plan is whole.
     fn reads_about(&self, subject: &ManifestRef, account: &AccountName) -> bool {
-        let Some(wanted) = self.wanted.accounts.get(account) else { return false };
         let mut reads = self.left.reads.get(account).into_iter().flatten();
+        // So must be known what is left of anything in MaxCompute.
+        let goes = self.wanted.manifests.get(subject).is_some_and(|life| life.deleting);
+        if goes && reads.clone().any(|read| matches!(read, Read::MaxCompute(_))) {
+            return true;
+        }
+        // Whether a tenant has a workspace left must be known before it goes.
+        if *subject == self.wanted.tenant_ref() && reads.clone().any(|read| matches!(read, Read::Workspace(_))) {
+            return true;
+        }
+        let Some(wanted) = self.wanted.accounts.get(account) else { return false };
         reads.any(|read| wanted.is_claimed_by(&read.object(), subject))
     }
 

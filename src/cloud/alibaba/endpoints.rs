@@ -11,6 +11,8 @@ pub(super) enum Service {
     Sts,
     /// MaxCompute's data plane.
     Odps,
+    /// PAI's workspaces.
+    Pai,
 }
 
 impl Service {
@@ -22,6 +24,7 @@ impl Service {
             Self::Sts => "2015-04-01",
             // Its requests carry none.
             Self::Odps => "",
+            Self::Pai => "2021-02-04",
         }
     }
 
@@ -32,6 +35,7 @@ impl Service {
             Self::Ims => "ims",
             Self::Sts => "sts",
             Self::Odps => "odps",
+            Self::Pai => "pai",
         }
     }
 
@@ -42,16 +46,18 @@ impl Service {
             Self::Ram | Self::Ims => "ram",
             Self::Sts => "sts",
             Self::Odps => "odps",
+            Self::Pai => "paiworkspace",
         }
     }
 
-    /// Its public host: RAM and IMS are central, the others answer in every region.
+    /// Its public host: RAM and IMS are central, the others answer by region, PAI not in all.
     fn host(self, region: &str) -> String {
         match self {
             Self::Ram => "ram.aliyuncs.com".to_owned(),
             Self::Ims => "ims.aliyuncs.com".to_owned(),
             Self::Sts => format!("sts.{region}.aliyuncs.com"),
             Self::Odps => format!("service.{region}.maxcompute.aliyun.com"),
+            Self::Pai => format!("aiworkspace.{region}.aliyuncs.com"),
         }
     }
 }
@@ -78,6 +84,11 @@ impl Endpoints {
         (url, host)
     }
 
+    /// Whether calls go to Alibaba Cloud's own endpoints.
+    pub(super) fn are_own(&self) -> bool {
+        self.instead.is_none()
+    }
+
     /// Where calls go, if not to Alibaba Cloud's own endpoints.
     pub(super) fn place(&self) -> &str {
         self.instead.as_deref().unwrap_or("Alibaba Cloud")
@@ -93,6 +104,7 @@ mod tests {
         let own = Endpoints::new("cn-shanghai", None);
         assert_eq!(own.of(Service::Sts, None).0, "https://sts.cn-shanghai.aliyuncs.com");
         assert_eq!(own.of(Service::Ram, None), ("https://ram.aliyuncs.com".to_owned(), "ram.aliyuncs.com".to_owned()));
+        assert_eq!(own.of(Service::Pai, Some("cn-beijing")).1, "aiworkspace.cn-beijing.aliyuncs.com");
         let named = Endpoints::new("cn-shanghai", Some("http://127.0.0.1:4600/"));
         assert_eq!(named.of(Service::Ims, None), ("http://127.0.0.1:4600".to_owned(), "127.0.0.1:4600".to_owned()));
     }

@@ -1,4 +1,4 @@
-//! An Alibaba Cloud account: RAM, IMS and STS behind the contract of [`Cloud`], one function a call.
+//! An Alibaba Cloud account: RAM, IMS, STS and PAI's workspaces behind the contract of [`Cloud`], one function a call.
 //!
 //! What RAM lacks is played with what it has: a path is what marks say, a group's mark is its comment, an inline policy
 //! is a policy of its own ([`inline`]).
@@ -19,12 +19,14 @@ mod max_compute;
 mod odps;
 mod passwords;
 mod policies;
+mod rates;
 mod read;
 mod refusal;
 mod shapes;
 mod sweep;
 mod users;
 mod wire;
+mod workspaces;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -37,7 +39,7 @@ use self::call::Call;
 use super::{Cloud, Priority};
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Sweep, WorkspaceRead,
 };
 use crate::names::CloudName;
 
@@ -97,6 +99,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "RAM policy",
         ObjectKind::User => "RAM user",
         ObjectKind::MaxCompute => "MaxCompute",
+        ObjectKind::Workspace => "PAI workspace",
     }
 }
 
@@ -115,6 +118,11 @@ impl Cloud for Alibaba {
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
             Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
+            Read::Workspace(WorkspaceRead::Region(region)) => {
+                let act = self.act(format!("the PAI workspaces in {region}"), Priority::Normal);
+                workspaces::list(&act, region).await
+            }
+            Read::Workspace(WorkspaceRead::Members(workspace)) => workspaces::members(&act, workspace, inventory).await,
         }
     }
 
@@ -122,14 +130,14 @@ impl Cloud for Alibaba {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
             CloudAction::CreateGroup(group) => groups::create(self, &act, group, inventory).await,
-            CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::DeleteGroup(name) => groups::delete(self, &act, name, inventory).await,
             CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
             CloudAction::CreateUser(user) => users::create(self, &act, user, inventory).await,
             CloudAction::DeleteUser(name) => users::delete(self, &act, name, inventory).await,
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::MaxCompute => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
@@ -139,13 +147,14 @@ impl Cloud for Alibaba {
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
             }
-            CloudAction::DeletePolicy(name) => policies::delete(&act, name).await,
+            CloudAction::DeletePolicy(name) => policies::delete(self, &act, name, inventory).await,
             CloudAction::AddMember { group, user } => groups::add_member(&act, group, user).await,
             CloudAction::RemoveMember { group, user } => groups::remove_member(&act, group, user).await,
             CloudAction::Attach { to, policy } => policies::attach(self, &act, to, policy).await,
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => inline::put(&act, of, name, document, inventory).await,
             CloudAction::DeleteInline { of, name } => inline::delete(&act, of, name, inventory).await,
+            CloudAction::DropLoose(name) => inline::discard(&act, name).await.map(|()| Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(self, &act, user, id).await,
@@ -154,6 +163,7 @@ impl Cloud for Alibaba {
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
             CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
+            CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
     }
 

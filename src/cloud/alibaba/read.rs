@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, lists, policies, shapes};
-use crate::cloud::ownership::mark_of;
+use super::{Alibaba, kind, lists, policies, shapes, workspaces};
+use crate::cloud::ownership::{mark_of, not_owned};
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
 use crate::policy::Document;
@@ -26,6 +26,7 @@ pub(super) async fn object(
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::MaxCompute => Ok(Finding::Absent),
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
 }
@@ -42,6 +43,7 @@ pub(super) async fn mark(
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::MaxCompute => Ok(Finding::Absent),
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -53,12 +55,29 @@ pub(super) async fn mark(
     Ok(Finding::Mark { mark: mark_of(&found, &cluster), default_version })
 }
 
+/// Before what hangs on an object is taken away unseen: whether the object is, live, still whose it was known to be.
+pub(super) async fn still_ours(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    object: &ObjectId,
+    inventory: &Mutex<Inventory>,
+) -> Result<(), Fault> {
+    let found = mark(cloud, act, object, inventory).await?;
+    let inventory = inventory.lock();
+    match found {
+        Finding::Mark { mark, .. } if mark != inventory.mark(object) => {
+            Err(not_owned("compare", kind(object.kind), object, mark.as_ref(), &inventory.cluster))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The tags of a policy: one call.
 pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fault> {
     absent_or(lists::policy_tags(act, name.as_str()).await.map(Finding::Tags))
 }
 
-fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
+pub(super) fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
     match found {
         Err(refused) if refused.absent() => Ok(Finding::Absent),
         other => Ok(other?),

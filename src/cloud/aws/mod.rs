@@ -66,6 +66,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "IAM policy",
         ObjectKind::User => "IAM user",
         ObjectKind::MaxCompute => "MaxCompute",
+        ObjectKind::Workspace => "workspace",
     }
 }
 
@@ -88,6 +89,7 @@ impl Cloud for Aws {
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
             // AWS has none.
             Read::MaxCompute(_) => Ok(Finding::Absent),
+            Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
 
@@ -129,7 +131,7 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
-                ObjectKind::Group | ObjectKind::MaxCompute => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { .. } => {
                 Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
@@ -149,6 +151,8 @@ impl Aws {
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => policies::put_inline(&act, of, name, document).await,
             CloudAction::DeleteInline { of, name } => policies::delete_inline(&act, of, name).await,
+            // Inline policies are IAM's own.
+            CloudAction::DropLoose(_) => Ok(Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
@@ -157,6 +161,7 @@ impl Aws {
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
             CloudAction::MaxCompute(_) => Err(act.fault(Class::Invalid, "odps", "AWS has no MaxCompute")),
+            CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }
 

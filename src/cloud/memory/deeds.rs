@@ -6,19 +6,20 @@ use super::super::ownership::{judge, mark_of};
 use super::world::World;
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, User,
+    WorkspaceAction,
 };
-use crate::names::{CloudName, Mark};
+use crate::names::{CloudName, Mark, ram_arn};
 
 const ATTACHMENTS: usize = 10;
 const GROUPS_OF_USER: usize = 10;
 const KEYS: usize = 2;
 const OLD_VERSIONS: usize = 4;
 
-fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
+pub(super) fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
     Err(Fault::new(class, "memory", object, message))
 }
 
-fn no_such<T>(object: impl Display) -> Result<T, Fault> {
+pub(super) fn no_such<T>(object: impl Display) -> Result<T, Fault> {
     fault(Class::Transient, object, "NoSuchEntity")
 }
 
@@ -83,7 +84,7 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group | ObjectKind::MaxCompute => {
+                    ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => {
                         return fault(Class::Invalid, of, "groups have no tags");
                     }
                 };
@@ -103,7 +104,7 @@ impl World {
                 let inline = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
                     ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy | ObjectKind::MaxCompute => None,
+                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
                 };
                 inline.map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
@@ -112,10 +113,11 @@ impl World {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
                     ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy | ObjectKind::MaxCompute => {}
+                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => {}
                 }
                 Ok(Effect::Done)
             }
+            CloudAction::Workspace(action) => self.on_workspace(action),
             CloudAction::CreateKey(user) => self.create_key(user),
             CloudAction::MaxCompute(action) => self.in_max_compute(action),
             _ => self.execute_on_user(action),
@@ -203,7 +205,7 @@ impl World {
         let made = self.add_user(user.name.as_str(), &user.path);
         made.tags = tags;
         made.boundary = boundary;
-        Ok(Effect::Done)
+        Ok(made.id.clone().map_or(Effect::Done, Effect::Id))
     }
 
     fn create_policy(&mut self, policy: &Policy) -> Result<Effect, Fault> {
@@ -211,7 +213,11 @@ impl World {
         if self.policies.contains_key(&policy.name) {
             return self.judge("iam:CreatePolicy", &object, policy.mark(&self.cluster));
         }
-        let arn = format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name);
+        let arn = if self.is_ram {
+            ram_arn(&self.account, "policy", policy.name.as_str())
+        } else {
+            format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name)
+        };
         let made = Policy {
             arn: arn.clone(),
             tags: Some(policy.tags.clone().unwrap_or_default()),
@@ -249,8 +255,14 @@ impl World {
             },
         };
         let Some(arn) = arn.filter(|arn| self.policy_exists(arn)) else {
-            return fault(Class::Invalid, to, "NoSuchEntity: the policy");
+            // One of ours may be on its way.
+            let class = if matches!(policy, PolicyRef::Own(_)) { Class::Waiting } else { Class::Invalid };
+            return fault(class, to, "NoSuchEntity: the policy");
         };
+        if self.is_ram {
+            self.hang(to, arn.clone())?;
+            return Ok(Effect::Arn(arn));
+        }
         let Some(attached) = self.attached_mut(to) else { return no_such(to) };
         if attached.len() >= ATTACHMENTS && !attached.contains(&arn) {
             return limit(to);
@@ -259,28 +271,40 @@ impl World {
         Ok(Effect::Arn(arn))
     }
 
-    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeSet<String>> {
+    pub(super) fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeSet<String>> {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::MaxCompute => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
-    fn judge(&self, action: &str, object: &ObjectId, wanted: Option<Mark>) -> Result<Effect, Fault> {
+    pub(super) fn judge(&self, action: &str, object: &ObjectId, wanted: Option<Mark>) -> Result<Effect, Fault> {
         judge(action, object.kind.to_string().as_str(), object, wanted.as_ref(), &self.cluster, self.find(object))
     }
 
     /// Notes an act on an existing object that carries no mark of ours; tagging one without any mark is adoption.
-    fn guard(&mut self, action: &CloudAction) {
-        if matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreateUser(_) | CloudAction::CreatePolicy(_)) {
+    pub(super) fn guard(&mut self, action: &CloudAction) {
+        if matches!(
+            action,
+            CloudAction::CreateGroup(_)
+                | CloudAction::CreateUser(_)
+                | CloudAction::CreatePolicy(_)
+                | CloudAction::Workspace(WorkspaceAction::Create(_))
+        ) {
             return;
         }
         let object = action.object();
         let found = self.find(&object);
         let mark = mark_of(&found, &self.cluster);
         let ours = mark.as_ref().is_some_and(|mark| mark.cluster == self.cluster) || self.lies_on_our_path(&found);
-        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. });
+        let adopted = mark.is_none()
+            && matches!(
+                action,
+                CloudAction::SetTags { .. }
+                    | CloudAction::MoveGroup { .. }
+                    | CloudAction::Workspace(WorkspaceAction::Describe { .. })
+            );
         if found != Finding::Absent && !ours && !adopted {
             self.trespasses.push(format!("{object} is not ours and was touched by {action:?}"));
         }
@@ -297,6 +321,7 @@ impl World {
             | Finding::Login(_)
             | Finding::Tags(_)
             | Finding::MaxCompute(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()

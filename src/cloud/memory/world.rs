@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::max_compute::MaxCompute;
-
-use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
-use crate::names::{CloudName, ClusterId};
+use crate::model::{
+    AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User, Workspace,
+};
+use crate::names::{CloudName, ClusterId, system_policy_arn};
 
 /// The account's objects, open to tests.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct World {
     pub(crate) cluster: ClusterId,
     /// The account's id.
     pub(crate) account: String,
+    /// Whether it behaves as RAM does, not as IAM.
+    pub(crate) is_ram: bool,
     /// The time that new keys get.
     pub(crate) now: Timestamp,
     /// Users; their keys are always `Some`.
@@ -24,6 +27,8 @@ pub(crate) struct World {
     pub(crate) groups: BTreeMap<CloudName, Group>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
+    /// PAI workspaces; their members are always `Some`.
+    pub(crate) workspaces: BTreeMap<CloudName, Workspace>,
     /// The vendor's policies: path by name.
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
@@ -42,6 +47,8 @@ pub(crate) struct World {
     pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
     pub(crate) trespasses: Vec<String>,
+    /// How many workspaces were ever made.
+    pub(crate) workspaces_made: u64,
     /// How many keys were ever made.
     pub(crate) keys_made: u64,
 }
@@ -52,10 +59,12 @@ impl World {
         Self {
             cluster,
             account: account.to_owned(),
+            is_ram: false,
             now: Timestamp::UNIX_EPOCH,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
+            workspaces: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
             passwords: None,
@@ -65,12 +74,14 @@ impl World {
             logins: BTreeMap::new(),
             password_length: 8,
             trespasses: Vec::new(),
+            workspaces_made: 0,
             keys_made: 0,
         }
     }
 
     pub(super) fn vendor_arn(&self, name: &str) -> Option<String> {
-        self.vendor.get(name).map(|path| format!("arn:aws:iam::aws:policy{path}{name}"))
+        let path = self.vendor.get(name)?;
+        Some(if self.is_ram { system_policy_arn(name) } else { format!("arn:aws:iam::aws:policy{path}{name}") })
     }
 
     pub(super) fn policy_exists(&self, arn: &str) -> bool {
@@ -84,8 +95,10 @@ impl World {
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
             ObjectKind::MaxCompute => None,
+            ObjectKind::Workspace => self.workspace(&object.name),
         };
-        found.unwrap_or(Finding::Absent)
+        let found = found.unwrap_or(Finding::Absent);
+        if self.is_ram { self.as_ram_shows(found) } else { found }
     }
 
     pub(super) fn login(&self, user: &CloudName) -> Login {
@@ -141,6 +154,7 @@ impl World {
         let name = CloudName::new(name);
         let user = User {
             arn: format!("arn:aws:iam::{}:user{path}{name}", self.account),
+            id: Some(format!("id-of-{name}")),
             name: name.clone(),
             path: path.to_owned(),
             tags: BTreeMap::new(),
