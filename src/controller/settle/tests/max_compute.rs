@@ -27,12 +27,8 @@ fn in_max_compute(shape: &Shape) -> Manifests {
 
 /// The grants that there should be, as names of roles and users; and beside their roles those that nobody has.
 fn expected(shape: &Shape) -> (BTreeSet<CloudName>, BTreeSet<(CloudName, CloudName)>) {
-    let naming = Naming {
-        cluster: ClusterId::new("c1"),
-        tenant: TenantName::new("acme"),
-        prefix: String::new(),
-        ram: true,
-    };
+    let naming =
+        Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: String::new(), ram: true };
     let shared = |index: usize| naming.max_compute_role(&format!("role-{index}"));
     let own = |index: usize, user: usize| naming.max_compute_role(&format!("role-{index}.user-{user}"));
     let (mut roles, mut grants) = (BTreeSet::new(), BTreeSet::new());

@@ -3,11 +3,12 @@
 use kube::api::Api;
 use serde_json::json;
 use tenantry::api::{Tenant, TenantRole, TenantUser};
+use testbed::Operator;
 use testbed::alibaba::max_compute_user;
 
-use super::super::{active_keys, exists, user};
+use super::super::{active_keys, exists, looks, user};
 use super::{OPS, grants, prepare, projects, role, roles, tenant, with_max_compute};
-use crate::support::{definitions, delete, eventually, message, of, own_alibaba, ready, says};
+use crate::support::{definitions, delete, eventually, forget_lease, message, of, own_alibaba, ready, says};
 use crate::tenant::launch;
 
 // proves: AccessDenied Invalid
@@ -73,7 +74,9 @@ async fn what_max_compute_does_not_take_is_said_in_words() {
 
 #[tokio::test]
 async fn while_max_compute_is_away_ram_goes_on_and_nothing_is_lost() {
-    let world = &own_alibaba(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1s").await;
+    let launch = launch().argument("--fresh-write=0");
+    let mut own = own_alibaba(launch.clone(), "  driftCheckInterval: 1s").await;
+    let world = &own;
     prepare(world).await;
     projects(world, &["mc_away_a"]).await;
     let defs = definitions("mc-away");
@@ -85,6 +88,13 @@ async fn while_max_compute_is_away_ram_goes_on_and_nothing_is_lost() {
     ready(world, &users, "alice").await;
     ready(world, &all_roles, "dev").await;
     ready(world, &tenants, "mc-away").await;
+
+    // Nothing to do costs nothing but the lists.
+    looks(world, 2).await;
+    world.alibaba.reset_calls().await;
+    looks(world, 2).await;
+    let calls = world.alibaba.calls_by_service().await["odps"].clone();
+    assert!(calls.keys().all(|call| call.starts_with("ListTenant")), "{calls:?}");
 
     let away = json!([{"action": "*", "service": "odps", "status": 503, "code": "ServiceUnavailable", "message": "away", "count": 100_000}]);
     world.alibaba.turn("faults", away).await;
@@ -112,6 +122,16 @@ async fn while_max_compute_is_away_ram_goes_on_and_nothing_is_lost() {
     assert_eq!(grants(world, "mc-away.bob").await.map(|it| it.len()), Some(1));
 
     // After a restart nothing is read again that the statuses vouch for, and what was taken out meanwhile is found.
+    own.operator.kill();
+    let without = format!(", maxCompute: {{region: cn-shanghai, project: {OPS}}}");
+    own.apply(&tenant("mc-away", "").replace(&without, "")).await;
+    forget_lease(&own.client()).await;
+    own.operator = Operator::start(&own.control_plane, &launch).await;
+    let world = &own;
+    eventually(world, "nothing is left in MaxCompute", || async {
+        grants(world, "mc-away.bob").await.is_none() && roles(world, "mc_away_dev").await.is_empty()
+    })
+    .await;
     delete(world, &tenants, "mc-away").await;
     assert!(roles(world, "mc_away_dev").await.is_empty());
 }

@@ -127,7 +127,8 @@ async fn what_is_let_go_stays_and_what_is_taken_out_is_cleaned() {
 
     // Retained: everything stays, the project too.
     let dev = the_role(world, "mc_out_dev").await;
-    world.apply(&reported.replace("spec:\n  accounts:", "spec:\n  deletionPolicy: Retain\n  accounts:")).await;
+    let retained = tenant("mc-out", "  deletionPolicy: Retain").replace("{name: ali,", "{name: mc-report,");
+    world.apply(&retained).await;
     delete(world, &tenants, "mc-out").await;
     assert_eq!(grants(world, "mc-out.alice").await, Some(names(["admin", "mc_out_dev"])));
     assert!(root.project_roles("mc_out_a").await.contains(&dev));
