@@ -2,8 +2,11 @@
 
 mod account_wide;
 mod bad_input;
+mod crashes;
+mod credentials;
 mod drift;
 mod economy;
+mod faults;
 mod keys;
 mod least_privilege;
 mod letting_go;
@@ -11,6 +14,7 @@ mod life;
 mod modes;
 mod outside;
 mod roles;
+mod secrecy;
 mod standing_still;
 mod two_clouds;
 
