@@ -4,6 +4,7 @@
 //! calls finds what it made. The separator is an isolation boundary: Kubernetes names hold no `.`, so a pattern for
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
+mod pai;
 mod ram;
 
 use std::cmp::Ordering;
@@ -13,6 +14,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+pub use pai::*;
 pub use ram::*;
 
 /// Longest name of an IAM user or role, in characters (IAM user guide, "IAM and AWS STS quotas").

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::CloudAction;
+use crate::model::{CloudAction, WorkspaceAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -68,6 +68,7 @@ impl Priority {
             | CloudAction::Detach { .. }
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
+            | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }

@@ -5,6 +5,7 @@
 
 mod deeds;
 mod ram;
+mod workspaces;
 mod world;
 
 use std::collections::BTreeMap;
@@ -208,6 +209,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
 
@@ -228,10 +230,12 @@ impl Cloud for MemoryCloud {
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
+            Read::Workspace(_) => "ListWorkspaces",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::Workspace => "GetWorkspace",
             },
         };
         self.call(operation, |world| {
@@ -250,6 +254,7 @@ impl Cloud for MemoryCloud {
                     .policies
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
+                Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

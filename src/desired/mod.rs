@@ -12,6 +12,7 @@ mod roles;
 mod settled;
 mod unsupported;
 mod users;
+mod workspaces;
 
 pub use conduct::given_up;
 pub use limits::keys_wanted;
@@ -242,6 +243,7 @@ fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
 impl Compiler<'_> {
     fn compile(&mut self, manifests: &Manifests) {
         self.check_tenant();
+        self.workspaces();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
         for notebook in self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks) {

@@ -21,7 +21,9 @@ impl Compiler<'_> {
     pub(super) fn role(&mut self, role: &TenantRole) -> Grant {
         let subject = manifest_ref(ManifestKind::TenantRole, role);
         self.check_role(&subject, role);
+        let in_workspaces = self.workspace_roles(&subject, role);
         let mut grant = Grant {
+            in_workspaces,
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),

@@ -50,6 +50,7 @@ impl Compiler<'_> {
                 self.refuse(&subject, None, Class::Invalid, message);
             }
         }
+        self.check_temporary_in_workspaces(&subject, user, grants);
         for (name, facts) in self.accounts_of(&subject, user) {
             let cloud_name = self.naming(&facts).user(&user.name_any(), Some(user.spec.user_name.as_str()));
             if let Some(message) = facts.refused_name(&cloud_name) {
@@ -85,6 +86,7 @@ impl Compiler<'_> {
                 self.hold(&subject);
                 wanted.only_still = true;
             }
+            self.member(&subject, user, &name, &cloud_name, grants, wanted.only_still);
             let account = self.accounts.entry(name).or_default();
             account.users.entry(cloud_name).or_default().push(wanted);
         }

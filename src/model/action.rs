@@ -10,6 +10,7 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::profile::Profile;
+use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -182,6 +183,8 @@ pub enum CloudAction {
     },
     /// Takes a user's console password away.
     DeleteLogin(CloudName),
+    /// On a PAI workspace.
+    Workspace(WorkspaceAction),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -193,6 +196,8 @@ pub enum Effect {
     CameOff,
     /// The policy's ARN (made, or attached).
     Arn(String),
+    /// The id that the user or workspace got.
+    Id(String),
     /// The version now in force and the ones beside it.
     Version {
         /// In force.
@@ -237,6 +242,8 @@ pub enum Read {
     Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+    /// PAI workspaces.
+    Workspace(WorkspaceRead),
 }
 
 impl Read {
@@ -247,6 +254,7 @@ impl Read {
             Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
+            Self::Workspace(read) => read.object(),
         }
     }
 }
@@ -275,6 +283,8 @@ pub enum Finding {
     Login(Login),
     /// A policy's tags.
     Tags(Tags),
+    /// PAI workspaces, or who is in one.
+    Workspace(WorkspaceFinding),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -295,6 +305,7 @@ impl CloudAction {
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) | Self::DropLoose(name) => ObjectId::policy(name),
+            Self::Workspace(action) => ObjectId::workspace(action.workspace()),
             Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
@@ -314,6 +325,9 @@ impl CloudAction {
     /// Whether the act only takes something away, so that it is done as well where there is nothing.
     #[must_use]
     pub fn takes_away(&self) -> bool {
+        if let Self::Workspace(action) = self {
+            return action.takes_away();
+        }
         matches!(
             self,
             Self::DeleteGroup(_)
@@ -346,6 +360,13 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
-        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::Workspace(WorkspaceAction::Delete(_))
+        )
     }
 }

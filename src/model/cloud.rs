@@ -23,6 +23,8 @@ pub enum ObjectKind {
     Policy,
     /// A user.
     User,
+    /// A PAI workspace.
+    Workspace,
 }
 
 impl fmt::Display for ObjectKind {
@@ -31,6 +33,7 @@ impl fmt::Display for ObjectKind {
             Self::Group => "group",
             Self::Policy => "policy",
             Self::User => "user",
+            Self::Workspace => "workspace",
         })
     }
 }
@@ -62,6 +65,12 @@ impl ObjectId {
     pub fn user(name: &CloudName) -> Self {
         Self { kind: ObjectKind::User, name: name.clone() }
     }
+
+    /// The workspace of that region and name.
+    #[must_use]
+    pub fn workspace(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Workspace, name: name.clone() }
+    }
 }
 
 impl ObjectId {
@@ -77,6 +86,10 @@ impl ObjectId {
             (ObjectKind::Group, _) => {
                 "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
+            (ObjectKind::Workspace, None) => {
+                "Choose another spec.accounts[].workspace.name, or take the workspace over with the annotation tenantry.dev/adopt=true on the Tenant."
+            }
+            (ObjectKind::Workspace, Some(_)) => "Choose another spec.accounts[].workspace.name.",
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
@@ -129,6 +142,8 @@ pub struct User {
     pub path: String,
     /// Its ARN.
     pub arn: String,
+    /// Its id, where other services know it by that (Alibaba Cloud).
+    pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
     /// How it is shown to people (Alibaba Cloud).

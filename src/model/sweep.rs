@@ -53,6 +53,7 @@ impl Inventory {
             next.note_unread(object, self.unread.get(object).copied());
             next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
+        next.workspaces = std::mem::take(&mut self.workspaces);
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
         self.drop_old_confirmations(started);
@@ -96,6 +97,7 @@ impl Inventory {
                 next.policies
                     .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
+            ObjectKind::Workspace => {}
         }
     }
 
@@ -128,6 +130,7 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::Workspace(_)
         | Finding::Mark { .. } => None,
     }
 }

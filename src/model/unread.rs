@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{Finding, Read};
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, User};
 use super::inventory::Inventory;
+use super::workspace::{Workspace, WorkspaceRead};
 use crate::names::{CloudName, TenantName, ram_policy};
 
 /// Why what an object says and what hangs on it is not known.
@@ -15,6 +16,21 @@ pub(super) enum Unread {
     Never,
     /// It was, and lists show that it is another by now.
     Moved,
+}
+
+/// Everything that is known of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is not there.
+    Nothing,
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A policy.
+    Policy(Policy),
+    /// A workspace.
+    Workspace(Workspace),
 }
 
 impl Inventory {
@@ -39,12 +55,16 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
-        users.chain(rest).collect()
+        let workspaces = self.workspaces.known.iter().filter(|(_, it)| it.tenant(&self.cluster).is_some());
+        users.chain(rest).chain(workspaces.map(|(name, _)| ObjectId::workspace(name))).collect()
     }
 
     /// The readings that show what no bulk call does.
     #[must_use]
     pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        if object.kind == ObjectKind::Workspace {
+            return vec![Read::Workspace(WorkspaceRead::Members(object.name.clone()))];
+        }
         let whole = self.is_ram().then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
@@ -53,12 +73,13 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+    pub fn state_of(&self, object: &ObjectId) -> State {
         let name = &object.name;
         match object.kind {
-            ObjectKind::User => (self.users.get(name).cloned(), None, None),
-            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
-            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+            ObjectKind::User => self.users.get(name).cloned().map_or(State::Nothing, State::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map_or(State::Nothing, State::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map_or(State::Nothing, State::Policy),
+            ObjectKind::Workspace => self.workspaces.known.get(name).cloned().map_or(State::Nothing, State::Workspace),
         }
     }
 
@@ -170,6 +191,7 @@ impl Inventory {
             ObjectKind::User => self.users.contains_key(&object.name),
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
+            ObjectKind::Workspace => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);
@@ -194,6 +216,7 @@ mod tests {
             name: CloudName::new("acme.alice"),
             path: "/tenants/c1/acme/".to_owned(),
             arn: "acs:ram::1:user/acme.alice".to_owned(),
+            id: None,
             tags: marks.map(|(key, value)| tag(key, value)).into_iter().collect::<Tags>(),
             profile: Default::default(),
             boundary: None,

@@ -11,6 +11,7 @@ use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::profile::Profile;
+use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -55,6 +56,9 @@ pub struct Conduct {
     pub prune_orphans: bool,
     /// The Tenant gives it up: nothing in it is waited for.
     pub abandoned: bool,
+    /// The region in which the tenant may have a PAI workspace, as its manifest or its status says: what is there must be
+    /// known before anything can be said of it.
+    pub workspace_in: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
 }
@@ -145,6 +149,8 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+    /// The tenant's PAI workspace.
+    pub workspace: Option<WantedWorkspace>,
 }
 
 impl WantedAccount {
@@ -158,6 +164,7 @@ impl WantedAccount {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
     }
 }

@@ -20,6 +20,7 @@ mod restarts;
 mod rules;
 mod secrets;
 mod still;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget};
+use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget, WorkspaceAction};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -105,6 +105,10 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_) | CloudAction::DeleteInline { .. } => {
             vec![freed(object)]
         }
+        CloudAction::Workspace(WorkspaceAction::Create(_)) => vec![exists(object)],
+        CloudAction::Workspace(WorkspaceAction::RemoveMember { name, .. }) => {
+            vec![freed(ObjectId::user(&CloudName::new(name)))]
+        }
         _ => Vec::new(),
     }
 }
@@ -166,6 +170,9 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
     match action {
         CloudAction::DeleteGroup(_) | CloudAction::DeleteUser(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
+        CloudAction::Workspace(WorkspaceAction::AddMember { user, .. }) => {
+            vec![exists(object), exists(ObjectId::user(user))]
+        }
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }

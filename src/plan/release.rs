@@ -39,6 +39,10 @@ impl Account<'_, '_, '_> {
                 let action = CloudAction::MoveGroup { group: object.name.clone(), path };
                 return self.step(subject, Rank::Change, action, Vec::new());
             }
+            ObjectKind::Workspace => {
+                self.release_workspace(&object.name, subject);
+                return None;
+            }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Policy => {
                 let policy = self.inventory.policies.get(&object.name)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use super::evaluate::{Network, SEGMENTS, boolean, date, number, segments};
 use super::model::{AWS_OLD_VERSION, AWS_VERSION, Dialect, Document, Element, Place, RAM_VERSION, Statement};
 use super::operator::{Comparison, Operator};
+use super::pai;
 
 /// Something in a document that its cloud would refuse, or that could never have the meaning it seems to have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -189,8 +190,11 @@ fn aws_resource(value: &str) -> Result<(), &'static str> {
 
 /// RAM's ARNs have five parts, those of MaxCompute's own policies four.
 fn ram_resource(value: &str) -> Result<(), &'static str> {
-    if value == "*" || (value.starts_with("acs:") && value.split(':').count() >= 4) {
+    if value == "*" {
         return Ok(());
+    }
+    if value.starts_with("acs:") && value.split(':').count() >= 4 {
+        return pai::resource(value);
     }
     Err("write \"*\" or an ARN, acs:service:region:account:resource, such as acs:oss:*:*:bucket/*")
 }
@@ -215,8 +219,14 @@ fn check_conditions(statement: &Statement, number: usize, dialect: Dialect, prob
             if values.is_empty() {
                 problems.push(Problem::NoValues { place: place.clone() });
             }
+            // A wildcard may stand for several of them.
+            let known =
+                pai::values(key).filter(|_| dialect == Dialect::Ram && parsed.comparison != Comparison::StringLike);
             for value in values {
-                if let Err(expected) = readable(parsed.comparison, value) {
+                let expected =
+                    known.filter(|(known, _)| !known.contains(&value.as_str())).map(|(_, expected)| expected);
+                let readable = readable(parsed.comparison, value);
+                if let Err(expected) = expected.map_or(readable, Err) {
                     problems.push(Problem::Value { place: place.clone(), value: value.clone(), expected });
                 }
             }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, kind, lists, policies, shapes};
+use super::{Alibaba, kind, lists, policies, shapes, workspaces};
 use crate::cloud::ownership::{mark_of, not_owned};
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
@@ -25,6 +25,7 @@ pub(super) async fn object(
         ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
 }
@@ -40,6 +41,7 @@ pub(super) async fn mark(
         ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -73,7 +75,7 @@ pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fau
     absent_or(lists::policy_tags(act, name.as_str()).await.map(Finding::Tags))
 }
 
-fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
+pub(super) fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
     match found {
         Err(refused) if refused.absent() => Ok(Finding::Absent),
         other => Ok(other?),

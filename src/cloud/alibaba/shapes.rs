@@ -32,6 +32,7 @@ pub(super) fn user(account: &str, value: &Value) -> Option<User> {
         name: CloudName::new(name),
         path: path(&tags),
         arn: ram_arn(account, "user", name),
+        id: value["UserId"].as_str().map(str::to_owned),
         tags,
         profile: Profile {
             display_name: text(value, "DisplayName").to_owned(),

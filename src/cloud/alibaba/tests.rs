@@ -207,6 +207,7 @@ fn alice() -> User {
         name: CloudName::new("acme.alice"),
         path: "/tenants/c1/acme/".to_owned(),
         arn: "acs:ram::1234567890123456:user/acme.alice".to_owned(),
+        id: None,
         tags: marks("tenantuser/acme/alice"),
         profile: Default::default(),
         boundary: None,

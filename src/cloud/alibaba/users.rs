@@ -24,7 +24,7 @@ pub(super) async fn create(
         .with_some("Email", email)
         .flat_tags(&user.tags);
     match act.send(call).await {
-        Ok(_) => Ok(Effect::Done),
+        Ok(answer) => Ok(answer["User"]["UserId"].as_str().map_or(Effect::Done, |id| Effect::Id(id.to_owned()))),
         Err(refused) if refused.exists() => {
             let object = ObjectId::user(&user.name);
             let found = read::object(cloud, act, &object, inventory).await?;

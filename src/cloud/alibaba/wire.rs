@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(family_of(&Call::ram("CreateUser")), Family::Write);
         assert_eq!(family_of(&Call::ims("ListUsers")), Family::Read);
         assert_eq!(family_of(&Call::sts("GetCallerIdentity")), Family::Token);
+        assert_eq!(family_of(&Call::pai("cn-shanghai", "ListMembers", "GET", "x")), Family::Read);
         assert_ne!(nonce(), nonce());
     }
 }

@@ -65,6 +65,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "IAM group",
         ObjectKind::Policy => "IAM policy",
         ObjectKind::User => "IAM user",
+        ObjectKind::Workspace => "workspace",
     }
 }
 
@@ -85,6 +86,7 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
 
@@ -126,7 +128,7 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { .. } => {
                 Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
@@ -155,6 +157,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         ObjectKind::User => user(act, &object.name).await,
         ObjectKind::Group => group(act, &object.name).await,
         ObjectKind::Policy => policy(act, &object.name, inventory).await,
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     absent_or(found)
 }
@@ -31,6 +32,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Ok(None) => Ok(Finding::Absent),
             Err(refused) => Err(refused),
         },
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -66,6 +68,7 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         name: CloudName::new(user.user_name),
         path: user.path,
         arn: user.arn,
+        id: None,
         tags: shapes::tags(user.tags.unwrap_or_default()),
         profile: Default::default(),
         boundary: shapes::boundary(user.permissions_boundary),

@@ -15,6 +15,7 @@ pub(super) fn user(detail: types::UserDetail) -> Option<User> {
         name: CloudName::new(detail.user_name?),
         path: detail.path.unwrap_or_default(),
         arn: detail.arn.unwrap_or_default(),
+        id: None,
         tags: tags(detail.tags.unwrap_or_default()),
         profile: Default::default(),
         boundary: boundary(detail.permissions_boundary),

@@ -6,6 +6,7 @@ use super::super::ownership::{judge, mark_of};
 use super::world::World;
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, User,
+    WorkspaceAction,
 };
 use crate::names::{CloudName, Mark, ram_arn};
 
@@ -14,11 +15,11 @@ const GROUPS_OF_USER: usize = 10;
 const KEYS: usize = 2;
 const OLD_VERSIONS: usize = 4;
 
-fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
+pub(super) fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
     Err(Fault::new(class, "memory", object, message))
 }
 
-fn no_such<T>(object: impl Display) -> Result<T, Fault> {
+pub(super) fn no_such<T>(object: impl Display) -> Result<T, Fault> {
     fault(Class::Transient, object, "NoSuchEntity")
 }
 
@@ -83,7 +84,9 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group => return fault(Class::Invalid, of, "groups have no tags"),
+                    ObjectKind::Group | ObjectKind::Workspace => {
+                        return fault(Class::Invalid, of, "groups have no tags");
+                    }
                 };
                 let Some(tags) = tags else { return no_such(of) };
                 tags.retain(|key, _| !unset.contains(key));
@@ -101,7 +104,7 @@ impl World {
                 let inline = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
                     ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy => None,
+                    ObjectKind::Policy | ObjectKind::Workspace => None,
                 };
                 inline.map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
@@ -110,10 +113,11 @@ impl World {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
                     ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy => {}
+                    ObjectKind::Policy | ObjectKind::Workspace => {}
                 }
                 Ok(Effect::Done)
             }
+            CloudAction::Workspace(action) => self.on_workspace(action),
             CloudAction::CreateKey(user) => self.create_key(user),
             _ => self.execute_on_user(action),
         }
@@ -200,7 +204,7 @@ impl World {
         let made = self.add_user(user.name.as_str(), &user.path);
         made.tags = tags;
         made.boundary = boundary;
-        Ok(Effect::Done)
+        Ok(made.id.clone().map_or(Effect::Done, Effect::Id))
     }
 
     fn create_policy(&mut self, policy: &Policy) -> Result<Effect, Fault> {
@@ -270,24 +274,36 @@ impl World {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
-    fn judge(&self, action: &str, object: &ObjectId, wanted: Option<Mark>) -> Result<Effect, Fault> {
+    pub(super) fn judge(&self, action: &str, object: &ObjectId, wanted: Option<Mark>) -> Result<Effect, Fault> {
         judge(action, object.kind.to_string().as_str(), object, wanted.as_ref(), &self.cluster, self.find(object))
     }
 
     /// Notes an act on an existing object that carries no mark of ours; tagging one without any mark is adoption.
     pub(super) fn guard(&mut self, action: &CloudAction) {
-        if matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreateUser(_) | CloudAction::CreatePolicy(_)) {
+        if matches!(
+            action,
+            CloudAction::CreateGroup(_)
+                | CloudAction::CreateUser(_)
+                | CloudAction::CreatePolicy(_)
+                | CloudAction::Workspace(WorkspaceAction::Create(_))
+        ) {
             return;
         }
         let object = action.object();
         let found = self.find(&object);
         let mark = mark_of(&found, &self.cluster);
         let ours = mark.as_ref().is_some_and(|mark| mark.cluster == self.cluster) || self.lies_on_our_path(&found);
-        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. });
+        let adopted = mark.is_none()
+            && matches!(
+                action,
+                CloudAction::SetTags { .. }
+                    | CloudAction::MoveGroup { .. }
+                    | CloudAction::Workspace(WorkspaceAction::Describe { .. })
+            );
         if found != Finding::Absent && !ours && !adopted {
             self.trespasses.push(format!("{object} is not ours and was touched by {action:?}"));
         }
@@ -303,6 +319,7 @@ impl World {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()

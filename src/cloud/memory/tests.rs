@@ -18,6 +18,7 @@ fn user(name: &str) -> User {
         name: CloudName::new(format!("acme.{name}")),
         path: "/tenants/c1/acme/".to_owned(),
         arn: String::new(),
+        id: None,
         tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         profile: Default::default(),
         boundary: None,

@@ -35,6 +35,7 @@ fn user(name: &str) -> User {
         name: CloudName::new(format!("acme.{name}")),
         path: "/tenants/c1/acme/".to_owned(),
         arn: format!("arn:aws:iam::123456789012:user/tenants/c1/acme/acme.{name}"),
+        id: None,
         tags: BTreeMap::from([(TAG_PRINCIPAL_USER.to_owned(), name.to_owned())]),
         profile: Default::default(),
         boundary: None,

@@ -115,6 +115,7 @@ fn what_lies_under_another_tenants_path_cannot_be_adopted() {
         name: CloudName::new("beta.bob"),
         path: path.to_owned(),
         arn: format!("arn:aws:iam::123456789012:user{path}beta.bob"),
+        id: None,
         tags: Default::default(),
         profile: Default::default(),
         boundary: None,

@@ -96,6 +96,7 @@ fn user(name: &str) -> User {
         name: CloudName::new(name),
         path: PATH.to_owned(),
         arn: format!("acs:ram::{ACCOUNT}:user/{name}"),
+        id: None,
         tags: marks(&format!("tenantuser/acme/{name}")),
         profile: Profile { display_name: name.to_owned(), email: String::new() },
         boundary: None,

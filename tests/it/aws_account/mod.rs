@@ -110,6 +110,7 @@ fn user(name: &str, boundary: Option<&str>) -> User {
         name: CloudName::new(format!("acme.{name}")),
         path: PATH.to_owned(),
         arn: format!("arn:aws:iam::{ACCOUNT_ID}:user{PATH}acme.{name}"),
+        id: None,
         tags: tags(&owner),
         profile: Default::default(),
         boundary: boundary.map(str::to_owned),
