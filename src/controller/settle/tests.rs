@@ -257,7 +257,7 @@ impl Simulation {
         if let Ok(sweep) = self.cloud.sweep().await {
             self.inventory.lock().absorb(sweep, started, crate::model::FRESH_WRITE);
             let account = Account { cloud: self.cloud.clone(), inventory: self.inventory.clone() };
-            let _ = account.tidy(|| Ok(())).await;
+            let _ = account.tidy(std::time::Duration::ZERO, || Ok(())).await;
         }
     }
 
