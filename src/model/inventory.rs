@@ -5,13 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
-use super::login::Login;
+use super::action::Finding;
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
-use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,10 +45,14 @@ pub struct Inventory {
     pub(super) unread: BTreeMap<ObjectId, Unread>,
     /// How much more often each of our policies was attached at the last sweep than was known.
     pub(super) surplus: BTreeMap<CloudName, i64>,
+    /// Policies that stood for inline ones and were nobody's at the last sweep.
+    pub loose: BTreeSet<CloudName>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
     pub(super) written: BTreeMap<ObjectId, Instant>,
+    /// When the cloud last confirmed that an object is what we know.
+    pub(super) confirmed: BTreeMap<ObjectId, Instant>,
 }
 
 impl Inventory {
@@ -68,8 +70,10 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
+            loose: BTreeSet::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
         }
     }
 
@@ -205,158 +209,6 @@ impl Inventory {
 
     fn tenant_by_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         crate::names::tenant_in_path(&self.cluster, path)
-    }
-
-    /// Notes an act of ours, so that the next pass sees it without a call.
-    pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
-        self.written.insert(action.object(), now);
-        if action.says_all() {
-            self.unread.remove(&action.object());
-        }
-        if let Effect::Found(found) = effect {
-            self.learn(&action.object(), Finding::clone(found));
-            return;
-        }
-        match action {
-            CloudAction::CreateGroup(group) => {
-                self.groups.insert(group.name.clone(), group.clone());
-                self.count("Groups", 1);
-            }
-            CloudAction::DeleteGroup(name) => {
-                self.groups.remove(name);
-                self.count("Groups", -1);
-            }
-            CloudAction::MoveGroup { group, path } => {
-                if let Some(known) = self.groups.get(group).cloned() {
-                    self.learn(&ObjectId::group(group), Finding::Group(Group { path: path.clone(), ..known }));
-                }
-            }
-            CloudAction::CreateUser(user) => {
-                let id = if let Effect::Id(id) = effect { Some(id.clone()) } else { user.id.clone() };
-                self.users.insert(user.name.clone(), User { id, ..user.clone() });
-                self.count("Users", 1);
-            }
-            CloudAction::DeleteUser(name) => {
-                self.users.remove(name);
-                self.count("Users", -1);
-            }
-            CloudAction::CreatePolicy(policy) => {
-                let mut policy = policy.clone();
-                if let Effect::Arn(arn) = effect {
-                    policy.arn.clone_from(arn);
-                }
-                self.policies.insert(policy.name.clone(), policy);
-                self.count("Policies", 1);
-            }
-            CloudAction::DeletePolicy(name) => {
-                self.policies.remove(name);
-                self.count("Policies", -1);
-            }
-            CloudAction::SetDocument { policy, document } => {
-                if let Some(policy) = self.policies.get_mut(policy) {
-                    policy.document = Some(document.clone());
-                    if let Effect::Version { default, old } = effect {
-                        policy.default_version.clone_from(default);
-                        policy.old_versions.clone_from(old);
-                    }
-                }
-            }
-            CloudAction::SetProfile { .. } => self.record_profile(action),
-            CloudAction::Workspace(action) => self.record_workspace(action, effect),
-            _ => self.record_edge(action, effect),
-        }
-    }
-
-    fn record_edge(&mut self, action: &CloudAction, effect: &Effect) {
-        match action {
-            CloudAction::SetTags { of, set, unset } => {
-                let tags = match of.kind {
-                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
-                    ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group | ObjectKind::Workspace => None,
-                };
-                if let Some(tags) = tags {
-                    tags.retain(|key, _| !unset.contains(key));
-                    tags.extend(set.clone());
-                }
-            }
-            CloudAction::Attach { to, policy } => {
-                let known = self.resolve(policy);
-                let arn = if let Effect::Arn(arn) = effect { Some(arn.clone()) } else { known };
-                if let (Some(arn), Some(attached)) = (arn, self.attached_mut(to)) {
-                    attached.insert(arn);
-                }
-            }
-            CloudAction::Detach { from, arn } => {
-                if let Some(attached) = self.attached_mut(from) {
-                    attached.remove(arn);
-                }
-            }
-            CloudAction::PutInline { of, name, document } => {
-                if let Some(inline) = self.inline_mut(of) {
-                    inline.insert(name.clone(), document.clone());
-                }
-            }
-            CloudAction::DeleteInline { of, name } => {
-                if let Some(inline) = self.inline_mut(of) {
-                    inline.remove(name);
-                }
-            }
-            _ => self.record_on_user(action, effect),
-        }
-    }
-
-    fn record_on_user(&mut self, action: &CloudAction, effect: &Effect) {
-        let Some(user) = self.users.get_mut(&action.object().name) else { return };
-        match action {
-            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
-            CloudAction::AddMember { group, .. } => {
-                user.groups.insert(group.clone());
-            }
-            CloudAction::RemoveMember { group, .. } => {
-                user.groups.remove(group);
-            }
-            CloudAction::CreateKey(_) => {
-                if let Effect::Key(key) = effect {
-                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created, last_use: None };
-                    user.keys.get_or_insert_default().push(made);
-                }
-            }
-            CloudAction::SetKeyActive { id, active, .. } => {
-                let keys = user.keys.iter_mut().flatten();
-                keys.filter(|key| key.id == *id).for_each(|key| key.active = *active);
-            }
-            CloudAction::DeleteKey { id, .. } => {
-                if let Some(keys) = &mut user.keys {
-                    keys.retain(|key| key.id != *id);
-                }
-            }
-            CloudAction::SetLogin { .. } => user.login = Some(Login::On),
-            CloudAction::DeleteLogin(_) => user.login = Some(Login::Off),
-            _ => {}
-        }
-    }
-
-    fn inline_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeMap<String, Document>> {
-        match of.kind {
-            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
-            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy | ObjectKind::Workspace => None,
-        }
-    }
-
-    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeSet<String>> {
-        match of.kind {
-            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
-            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::Workspace => None,
-        }
-    }
-
-    fn count(&mut self, quota: &str, by: i64) {
-        if let Some(quota) = self.quotas.get_mut(quota) {
-            quota.used += by;
-        }
     }
 
     /// Takes in what a live read of one object found. A read of a mark alone changes nothing here unless there is no

@@ -3,11 +3,13 @@
 mod action;
 mod arns;
 mod cloud;
+mod confirmed;
 mod fault;
 mod inventory;
 mod kube;
 mod login;
 mod profile;
+mod record;
 mod rules;
 mod sweep;
 mod unread;
