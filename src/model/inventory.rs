@@ -122,9 +122,7 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
-        part.workspaces = self
-            .workspaces
-            .part_of(|workspace| self.tenant_of(ObjectKind::Workspace, workspace) == Some(tenant.as_str()));
+        part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));

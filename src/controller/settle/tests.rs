@@ -506,3 +506,4 @@ fn what_people_change_by_hand_is_put_right() {
 }
 
 mod modes;
+mod workspaces;

@@ -14,6 +14,8 @@ mod plan;
 mod roles;
 mod standing_still;
 mod two_clouds;
+mod workspace_limits;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
