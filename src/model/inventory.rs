@@ -45,8 +45,8 @@ pub struct Inventory {
     pub(super) unread: BTreeMap<ObjectId, Unread>,
     /// How much more often each of our policies was attached at the last sweep than was known.
     pub(super) surplus: BTreeMap<CloudName, i64>,
-    /// Policies that stood for inline ones and were nobody's at the last sweep.
-    pub loose: BTreeSet<CloudName>,
+    /// Policies that stood for inline ones and were nobody's at the last sweep, and since which one.
+    pub loose: BTreeMap<CloudName, Instant>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -70,7 +70,7 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
-            loose: BTreeSet::new(),
+            loose: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
             confirmed: BTreeMap::new(),

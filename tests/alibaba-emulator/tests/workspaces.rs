@@ -79,6 +79,7 @@ impl Operator {
             arn: String::new(),
             id: None,
             tags: Default::default(),
+            profile: Default::default(),
             boundary: None,
             groups: Default::default(),
             attached: Default::default(),

@@ -2,8 +2,11 @@
 
 mod account_wide;
 mod bad_input;
+mod crashes;
+mod credentials;
 mod drift;
 mod economy;
+mod faults;
 mod keys;
 mod least_privilege;
 mod letting_go;
@@ -12,6 +15,7 @@ mod modes;
 mod outside;
 mod plan;
 mod roles;
+mod secrecy;
 mod standing_still;
 mod two_clouds;
 mod workspace_limits;
