@@ -192,6 +192,8 @@ fn policies(shape: &Shape, provider: Provider) -> usize {
 /// A cloud, a cluster, and an operator that can die.
 struct Simulation {
     provider: Provider,
+    /// Whether the statuses say that all was carried out.
+    told: bool,
     /// More of the CloudAccount's `spec`.
     conduct: Value,
     cloud: MemoryCloud,
@@ -213,7 +215,7 @@ impl Simulation {
             Provider::Alibaba => MemoryCloud::ram(id.clone(), ACCOUNT),
         };
         let inventory = Arc::new(Mutex::new(Inventory::new(id, ACCOUNT, partition(provider))));
-        Self { provider, conduct: json!({}), cloud, cluster, inventory }
+        Self { provider, told: false, conduct: json!({}), cloud, cluster, inventory }
     }
 
     fn context(&self) -> Context {
@@ -263,7 +265,8 @@ impl Simulation {
 
     async fn pass(&self, manifests: &Manifests) -> Settled {
         let tenant = TenantName::new("acme");
-        let wanted = compile(&tenant, manifests, &self.context());
+        let mut wanted = compile(&tenant, manifests, &self.context());
+        wanted.settled |= self.told;
         let account = Account { cloud: self.cloud.clone(), inventory: self.inventory.clone() };
         let named = BTreeSet::from(["acme".to_owned()]);
         settle(&Stage {
@@ -456,6 +459,36 @@ proptest! {
     #[test]
     fn every_crash_and_every_lost_answer_converges_on_ram(before in shape(), after in shape()) {
         trouble_everywhere(Provider::Alibaba, &before, &after);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// After a start what statuses say is believed, without a call; and what was not read then is read before it goes.
+    #[test]
+    fn after_a_start_nothing_is_read_and_everything_goes_all_the_same(shape in shape()) {
+        run(async {
+            let mut simulation = Simulation::of(Provider::Alibaba);
+            simulation.conduct = json!({"deniedActions": ["ram:*"]});
+            simulation.start().await;
+            simulation.converge(&manifests(&shape)).await;
+            // No rotation is under way.
+            simulation.advance(4);
+            simulation.start().await;
+            simulation.told = true;
+            let before = simulation.cloud.calls();
+            let quiet = simulation.pass(&manifests(&shape)).await;
+            assert!(quiet.done.is_empty(), "{:?}", quiet.done);
+            let reads = simulation.cloud.calls() - before;
+            let asks = shape.users.iter().filter(|person| person.suspended).count();
+            assert!(reads <= 2 * asks as u64, "only keys and logins of who is suspended: {reads}");
+            simulation.told = false;
+            simulation.converge(&going(manifests(&shape))).await;
+            simulation.sweep().await;
+            simulation.assert_empty();
+            assert!(simulation.cloud.violations().is_empty());
+        });
     }
 }
 
