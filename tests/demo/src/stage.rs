@@ -84,9 +84,8 @@ impl Stage {
         let answer = self.alibaba.root().rest(PAI, "POST", "/api/v1/workspaces", &[], Some(made)).await;
         let id = answer.body["WorkspaceId"].as_str().unwrap_or_else(|| panic!("no workspace: {}", answer.body));
         let path = format!("/api/v1/workspaces/{id}");
-        let is_there = || async {
-            self.alibaba.root().rest(PAI, "GET", &path, &[], None).await.body["Status"] == "ENABLED"
-        };
+        let is_there =
+            || async { self.alibaba.root().rest(PAI, "GET", &path, &[], None).await.body["Status"] == "ENABLED" };
         self.until_cloud("another team's workspace is there", is_there).await;
         (self.alibaba.operator(&OperatorPolicy::alibaba()).await, id.to_owned())
     }
