@@ -70,6 +70,7 @@ impl Priority {
             | CloudAction::DeleteInline { .. }
             | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
+            CloudAction::MaxCompute(action) if action.takes_away() => Self::Urgent,
             _ => Self::Normal,
         }
     }

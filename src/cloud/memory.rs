@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod deeds;
+mod max_compute;
 mod ram;
 mod workspaces;
 mod world;
@@ -209,6 +210,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::MaxCompute(action) => max_compute::operation_of(&action.deed),
         CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
@@ -235,8 +237,10 @@ impl Cloud for MemoryCloud {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::MaxCompute => "GetNothing",
                 ObjectKind::Workspace => "GetWorkspace",
             },
+            Read::MaxCompute(_) => "GetMaxCompute",
         };
         self.call(operation, |world| {
             Ok(match what {
@@ -256,6 +260,7 @@ impl Cloud for MemoryCloud {
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
+                Read::MaxCompute(asked) => world.see_max_compute(asked),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
                     found => {

@@ -45,6 +45,7 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::MaxCompute(_)
         | Finding::Workspace(_) => None,
     }
 }

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod connect;
 pub mod crds;
 pub mod plan;
 pub mod run;
+pub mod show;
 
 /// Gives teams their place in the cloud: identities, permissions, keys and namespaces.
 #[derive(Debug, Parser)]
@@ -26,6 +28,8 @@ pub enum Command {
     Plan(Box<plan::Args>),
     /// Run the operator.
     Run(Box<crate::config::RunArgs>),
+    /// Show what is there, as the cloud says; changes nothing.
+    Show(Box<show::Args>),
 }
 
 impl Cli {
@@ -36,6 +40,7 @@ impl Cli {
             Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
             Command::Plan(args) => block_on(plan::run(&args)),
             Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+            Command::Show(args) => block_on(show::run(&args)),
         };
         match result {
             Ok(code) => code,

@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod announce;
 mod forced;
+mod max_compute;
 mod orphans;
 mod pass;
 mod queue;

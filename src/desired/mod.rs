@@ -7,6 +7,7 @@ mod credentials;
 mod dialect;
 mod grants;
 mod limits;
+mod max_compute;
 mod ram;
 mod roles;
 mod settled;
@@ -129,7 +130,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         manifests: lives(manifests),
         retain: retains,
         settled: settled::settled(manifests, context),
-        conduct: conduct::conduct(manifests.tenant.as_deref(), context),
+        conduct: conduct::conduct(manifests, context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
@@ -267,6 +268,7 @@ impl Compiler<'_> {
         // Lowering a limit takes nothing from those who are there.
         let there = |user: &&Arc<TenantUser>| user.status.as_ref().is_some_and(|status| !status.accounts.is_empty());
         users.extend(over.iter().filter(there).cloned());
+        self.max_compute(&roles, &users);
         self.cluster(&roles, &users);
     }
 

@@ -26,12 +26,6 @@ impl Compiler<'_> {
                 }
             }
         }
-        for account in &spec.accounts {
-            let name = AccountName::new(&account.name);
-            if account.max_compute.is_some() {
-                self.unsupported(&tenant, Some(&name), "maxCompute");
-            }
-        }
         let mut ids = std::collections::BTreeMap::new();
         for account in &spec.accounts {
             let facts = self.context.accounts.get(&AccountName::new(&account.name));
@@ -52,9 +46,6 @@ impl Compiler<'_> {
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
-        }
-        if role.spec.alibaba.as_ref().is_some_and(|it| it.max_compute.is_some()) {
-            self.unsupported(subject, None, "spec.alibaba.maxCompute");
         }
         if role.spec.assumable_by.is_some() {
             self.unsupported(subject, None, "spec.assumableBy");

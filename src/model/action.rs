@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags, User};
 use super::kube::ObjRef;
 use super::login::{Login, Password};
+use super::max_compute::{MaxComputeAction, MaxComputeFinding, MaxComputeRead};
 use super::profile::Profile;
 use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
@@ -183,6 +184,8 @@ pub enum CloudAction {
     },
     /// Takes a user's console password away.
     DeleteLogin(CloudName),
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeAction),
     /// On a PAI workspace.
     Workspace(WorkspaceAction),
 }
@@ -242,6 +245,8 @@ pub enum Read {
     Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeRead),
     /// PAI workspaces.
     Workspace(WorkspaceRead),
 }
@@ -254,6 +259,7 @@ impl Read {
             Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
+            Self::MaxCompute(read) => read.object(),
             Self::Workspace(read) => read.object(),
         }
     }
@@ -292,6 +298,8 @@ pub enum Finding {
         /// Of a policy: the version in force.
         default_version: Option<String>,
     },
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeFinding),
 }
 
 impl CloudAction {
@@ -319,6 +327,7 @@ impl CloudAction {
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
             | Self::DeleteKey { user, .. } => ObjectId::user(user),
+            Self::MaxCompute(action) => action.object(),
         }
     }
 
@@ -339,7 +348,16 @@ impl CloudAction {
                 | Self::DropLoose(_)
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
-        )
+        ) || matches!(self, Self::MaxCompute(action) if action.takes_away())
+    }
+
+    /// What is read after a surprise, so that the next plan sees what is there.
+    #[must_use]
+    pub fn read_after(&self) -> Read {
+        match self {
+            Self::MaxCompute(action) => action.read_after(),
+            _ => Read::Object(self.object()),
+        }
     }
 
     /// Whether after the act it is known what the object says and what hangs on it.

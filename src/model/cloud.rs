@@ -23,6 +23,8 @@ pub enum ObjectKind {
     Policy,
     /// A user.
     User,
+    /// Something at tenant level in MaxCompute. It carries no mark: its name says whose it is.
+    MaxCompute,
     /// A PAI workspace.
     Workspace,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for ObjectKind {
             Self::Group => "group",
             Self::Policy => "policy",
             Self::User => "user",
+            Self::MaxCompute => "MaxCompute",
             Self::Workspace => "workspace",
         })
     }
@@ -98,6 +101,7 @@ impl ObjectId {
             }
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
             (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+            (ObjectKind::MaxCompute, _) => "Rename one of the two.",
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::action::Finding;
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
+use super::max_compute::MaxComputeKnown;
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
@@ -47,6 +48,8 @@ pub struct Inventory {
     pub(super) surplus: BTreeMap<CloudName, i64>,
     /// Policies that stood for inline ones and were nobody's at the last sweep, and since which one.
     pub loose: BTreeMap<CloudName, Instant>,
+    /// What is known of MaxCompute.
+    pub max_compute: MaxComputeKnown,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -70,6 +73,7 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
+            max_compute: MaxComputeKnown::default(),
             loose: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -84,6 +88,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
@@ -111,6 +116,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+            ObjectKind::MaxCompute => None,
             // Its description is its mark and its path.
             ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
@@ -122,6 +128,7 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.max_compute.clone_from(&self.max_compute);
         part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
@@ -132,7 +139,7 @@ impl Inventory {
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
-                ObjectKind::Workspace => {}
+                ObjectKind::MaxCompute | ObjectKind::Workspace => {}
             }
         }
         part
@@ -151,6 +158,7 @@ impl Inventory {
             ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
@@ -210,6 +218,7 @@ impl Inventory {
                 }
             }
             Finding::Mark { .. } => {}
+            Finding::MaxCompute(finding) => self.max_compute.learn(finding),
             Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
@@ -217,6 +226,7 @@ impl Inventory {
                     ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                    ObjectKind::MaxCompute => {}
                     ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
@@ -237,6 +247,7 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::User(mut user) => {

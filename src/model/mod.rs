@@ -9,6 +9,7 @@ mod inventory;
 mod kube;
 mod login;
 mod marked;
+mod max_compute;
 mod profile;
 mod record;
 mod rules;
@@ -26,6 +27,11 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use max_compute::{
+    MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace,
+    MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
+    WantedMaxComputeRole,
+};
 pub use profile::Profile;
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};

@@ -66,6 +66,7 @@ impl Inventory {
                 }
             }
             CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::MaxCompute(action) => self.max_compute.record(action),
             CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }
@@ -77,7 +78,7 @@ impl Inventory {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group | ObjectKind::Workspace => None,
+                    ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -145,7 +146,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -153,7 +154,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 

@@ -55,6 +55,7 @@ impl Inventory {
         }
         next.workspaces = std::mem::take(&mut self.workspaces);
         next.quotas = std::mem::take(&mut self.quotas);
+        next.max_compute = std::mem::take(&mut self.max_compute);
         next.written = std::mem::take(&mut self.written);
         self.drop_old_confirmations(started);
         next.confirmed = std::mem::take(&mut self.confirmed);
@@ -98,6 +99,7 @@ impl Inventory {
                 next.policies
                     .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
+            ObjectKind::MaxCompute => {}
             ObjectKind::Workspace => {}
         }
     }
@@ -131,6 +133,7 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::MaxCompute(_)
         | Finding::Workspace(_)
         | Finding::Mark { .. } => None,
     }

@@ -10,6 +10,7 @@ use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
+use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
 use super::profile::Profile;
 use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
@@ -61,6 +62,8 @@ pub struct Conduct {
     pub workspace_in: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
+    /// Where something of the tenant may be in MaxCompute.
+    pub max_compute: ToldMaxCompute,
 }
 
 /// What may be done to an orphan whose time has come.
@@ -149,6 +152,8 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+    /// In MaxCompute; none: nothing.
+    pub max_compute: Option<WantedMaxCompute>,
     /// The tenant's PAI workspace.
     pub workspace: Option<WantedWorkspace>,
 }
@@ -164,6 +169,7 @@ impl WantedAccount {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::MaxCompute => self.max_compute.as_ref().is_some_and(|wanted| wanted.waits_for(object, owner)),
             ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
     }

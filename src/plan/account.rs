@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys, logins, secrets, workspace};
+use super::{Action, Draft, Rank, keys, logins, max_compute, secrets, workspace};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
     Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
@@ -52,6 +52,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.users {
         account.user(name, claims);
     }
+    max_compute::plan(&mut account, &target);
     target.workspace.iter().for_each(|workspace| account.members(workspace));
     account.remove_unwanted();
     secrets::remove_unwanted(&mut account, &target);
@@ -104,6 +105,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => None,
         };
         if let Some(path) = known {

@@ -8,6 +8,7 @@ mod difference;
 mod keys;
 mod logins;
 mod markdown;
+mod max_compute;
 mod order;
 mod orphans;
 mod people;
@@ -28,7 +29,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, ObjRef, Read, Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed, ObjRef, Read,
+    Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
@@ -257,6 +259,7 @@ fn takes_access_away(action: &Action) -> bool {
             CloudAction::PutInline { document, .. } => document.only_denies(),
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
+            CloudAction::MaxCompute(action) => matches!(action.deed, MaxComputeDeed::Revoke { still: true, .. }),
             _ => false,
         },
         Action::Cluster(action) => matches!(action, ClusterAction::NoteLogin { in_force: false, .. }),

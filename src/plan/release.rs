@@ -44,6 +44,7 @@ impl Account<'_, '_, '_> {
                 return None;
             }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Policy => {
                 let policy = self.inventory.policies.get(&object.name)?;
                 if policy.tags.is_none() {

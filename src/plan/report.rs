@@ -290,6 +290,7 @@ fn change(tenant: Option<&TenantName>, step: &Step) -> Change {
         Action::Cloud { action: CloudAction::CreatePolicy(policy), .. } => policy.document.clone(),
         Action::Cloud { action: CloudAction::SetDocument { document, .. }, .. }
         | Action::Cloud { action: CloudAction::PutInline { document, .. }, .. } => Some(document.clone()),
+        Action::Cloud { action: CloudAction::MaxCompute(action), .. } => action.document().cloned(),
         _ => None,
     };
     Change {

@@ -13,8 +13,9 @@ use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{
-    Effect, Finding, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, Workspace,
-    WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
+    Effect, Finding, LoginNote, MaxComputeFinding, MaxComputeFound, MaxComputePlace, MaxComputeQuery, MaxComputeRead,
+    NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding,
+    WorkspaceRead, WorkspaceState, covers,
 };
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
 
@@ -41,6 +42,7 @@ impl World {
         inventory.swept = true;
         if inventory.is_ram() {
             list_workspaces(&mut inventory, Vec::new());
+            list_max_compute(&mut inventory);
         }
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
@@ -161,6 +163,15 @@ pub(super) fn list_workspaces(inventory: &mut Inventory, found: Vec<Workspace>) 
     let object = Read::Workspace(WorkspaceRead::Region(region.clone())).object();
     let finding = WorkspaceFinding::Region { region, found, asked: Timestamp::UNIX_EPOCH };
     inventory.learn(&object, Finding::Workspace(finding));
+}
+
+/// Takes in that MaxCompute has nobody's users and no roles but its own.
+fn list_max_compute(inventory: &mut Inventory) {
+    let place = MaxComputePlace { region: "cn-shanghai".to_owned(), project: "acme_ops".to_owned() };
+    let asked = MaxComputeRead { place, what: MaxComputeQuery::Lists };
+    let found = MaxComputeFound::Lists { users: BTreeSet::new(), roles: BTreeSet::from([CloudName::new("admin")]) };
+    let object = asked.object();
+    inventory.learn(&object, Finding::MaxCompute(MaxComputeFinding { asked, found }));
 }
 
 /// The account `aws`, with what a CloudAccount among the documents says beside.

@@ -4,6 +4,7 @@
 mod conditions;
 mod drift;
 mod manifests;
+mod max_compute;
 mod verdict;
 
 pub use conditions::{mark_drifted, set_verdict};

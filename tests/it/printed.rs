@@ -109,6 +109,7 @@ async fn statuses_are_kept_and_printed() {
             account_id: text("123456789012"),
             group: text("acme"),
             workspace_id: text("1234"),
+            max_compute: Vec::new(),
             ready: true,
             message: text("fine"),
         }],
@@ -141,6 +142,7 @@ async fn statuses_are_kept_and_printed() {
         accounts: vec![RoleAccountStatus {
             name: "aws-prod".to_owned(),
             policy: text("arn:aws:iam::123456789012:policy/tenants/c1/acme/acme.ops"),
+            max_compute: None,
             ready: true,
             message: None,
         }],

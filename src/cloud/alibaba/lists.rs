@@ -14,7 +14,7 @@ type Found<T> = Result<Vec<T>, Refused>;
 pub(super) async fn attached(act: &Act<'_>, of: &ObjectId) -> Found<Value> {
     let call = match of.kind {
         ObjectKind::Group => Call::ram("ListPoliciesForGroup").with("GroupName", &of.name),
-        ObjectKind::User | ObjectKind::Policy | ObjectKind::Workspace => {
+        ObjectKind::User | ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => {
             Call::ram("ListPoliciesForUser").with("UserName", &of.name)
         }
     };

@@ -15,6 +15,8 @@ mod inline;
 mod keys;
 mod lists;
 mod logins;
+mod max_compute;
+mod odps;
 mod passwords;
 mod policies;
 mod rates;
@@ -27,6 +29,7 @@ mod wire;
 mod workspaces;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -52,6 +55,8 @@ pub struct Alibaba {
     /// What follows the `@` in the names by which IMS knows users.
     domain: OnceCell<String>,
     empty_recycle_bin: bool,
+    /// Whether MaxCompute accepts only the older of its signatures.
+    older_odps: AtomicBool,
 }
 
 impl Alibaba {
@@ -93,6 +98,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "RAM group",
         ObjectKind::Policy => "RAM policy",
         ObjectKind::User => "RAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "PAI workspace",
     }
 }
@@ -111,6 +117,7 @@ impl Cloud for Alibaba {
             Read::Tags(policy) => read::tags(&act, policy).await,
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+            Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
             Read::Workspace(WorkspaceRead::Region(region)) => {
                 let act = self.act(format!("the PAI workspaces in {region}"), Priority::Normal);
                 workspaces::list(&act, region).await
@@ -130,7 +137,7 @@ impl Cloud for Alibaba {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
@@ -155,6 +162,7 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
             CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
     }

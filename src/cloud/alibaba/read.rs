@@ -25,6 +25,7 @@ pub(super) async fn object(
         ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
@@ -41,6 +42,7 @@ pub(super) async fn mark(
         ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     let found = absent_or(found)?;

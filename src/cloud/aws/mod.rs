@@ -65,6 +65,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "IAM group",
         ObjectKind::Policy => "IAM policy",
         ObjectKind::User => "IAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "workspace",
     }
 }
@@ -86,6 +87,8 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            // AWS has none.
+            Read::MaxCompute(_) => Ok(Finding::Absent),
             Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
@@ -128,7 +131,7 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
-                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { .. } => {
                 Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
@@ -157,6 +160,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::MaxCompute(_) => Err(act.fault(Class::Invalid, "odps", "AWS has no MaxCompute")),
             CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }

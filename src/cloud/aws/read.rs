@@ -16,6 +16,7 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         ObjectKind::User => user(act, &object.name).await,
         ObjectKind::Group => group(act, &object.name).await,
         ObjectKind::Policy => policy(act, &object.name, inventory).await,
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
     absent_or(found)
@@ -32,6 +33,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Ok(None) => Ok(Finding::Absent),
             Err(refused) => Err(refused),
         },
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;

@@ -84,7 +84,7 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Group | ObjectKind::Workspace => {
+                    ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => {
                         return fault(Class::Invalid, of, "groups have no tags");
                     }
                 };
@@ -104,7 +104,7 @@ impl World {
                 let inline = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
                     ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy | ObjectKind::Workspace => None,
+                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
                 };
                 inline.map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
@@ -113,12 +113,13 @@ impl World {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
                     ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy | ObjectKind::Workspace => {}
+                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => {}
                 }
                 Ok(Effect::Done)
             }
             CloudAction::Workspace(action) => self.on_workspace(action),
             CloudAction::CreateKey(user) => self.create_key(user),
+            CloudAction::MaxCompute(action) => self.in_max_compute(action),
             _ => self.execute_on_user(action),
         }
     }
@@ -275,7 +276,7 @@ impl World {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -320,6 +321,7 @@ impl World {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,
         };

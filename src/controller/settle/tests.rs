@@ -401,6 +401,7 @@ enum Trouble {
     Cluster(u64, Script),
 }
 
+mod max_compute;
 mod modes;
 mod stories;
 mod workspaces;
