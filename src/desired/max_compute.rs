@@ -47,6 +47,8 @@ pub(super) fn told(manifests: &Manifests, account: &AccountName) -> ToldMaxCompu
         told.places.insert(place(&role.region, &role.project), true);
         told.projects.extend(role.projects.iter().cloned());
     }
+    let named = manifests.roles.iter().filter_map(|role| permissions(role)).flat_map(|it| &it.projects);
+    told.named = named.filter(|project| !told.projects.contains(*project)).cloned().collect();
     told
 }
 
