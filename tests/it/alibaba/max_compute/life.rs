@@ -5,7 +5,7 @@ use serde_json::json;
 use tenantry::api::{Tenant, TenantRole, TenantUser};
 use testbed::alibaba::max_compute_user;
 
-use super::super::{exists, names, user};
+use super::super::{exists, names, role_of, user};
 use super::{OPS, grants, listed, principals, projects, role, roles, tenant, the_role, with_max_compute};
 use crate::support::{definitions, delete, of, ready};
 
@@ -13,6 +13,7 @@ use crate::support::{definitions, delete, of, ready};
 // proves: Tenant.status.accounts[].maxCompute[] Tenant.status.accounts[].maxCompute[].{region,project}
 // proves: TenantRole.spec.alibaba.maxCompute TenantRole.spec.alibaba.maxCompute.projects
 // proves: TenantRole.spec.alibaba.maxCompute.statements[] TenantRole.spec.alibaba.maxCompute.statements[].{effect,actions,resources}
+// proves: TenantRole.spec.alibaba.maxCompute.statements[].{notActions,notResources,conditions}
 // proves: TenantRole.status.accounts[].maxCompute TenantRole.status.accounts[].maxCompute.{region,project,role,projects}
 #[tokio::test]
 async fn manifests_become_users_roles_and_grants_and_go_again() {
@@ -62,6 +63,18 @@ async fn manifests_become_users_roles_and_grants_and_go_again() {
         assert!(root.project_roles(project).await.contains(&dev), "{project}");
     }
     assert!(!root.project_roles("mc_life_prod").await.contains(&home));
+
+    // A statement can say the rest of what policies can, too.
+    let deny = "{effect: Deny, notActions: ['odps:List'], notResources: ['acs:odps:*:projects/$(tenant)_dev/*'], \
+                conditions: {DateGreaterThan: {'acs:CurrentTime': ['2099-01-01T00:00:00Z']}}}";
+    world.apply(&role_of("mc-life", "night", &format!("    maxCompute: {{statements: [{deny}]}}"), &[])).await;
+    ready(world, &all_roles, "night").await;
+    let night = root.role_policy(&the_role(world, "mc_life_night").await).await.unwrap();
+    let policy = json!({"Version": "1", "Statement": [{
+        "Effect": "Deny", "NotAction": "odps:List", "NotResource": "acs:odps:*:projects/mc_life_dev/*",
+        "Condition": {"DateGreaterThan": {"acs:CurrentTime": "2099-01-01T00:00:00Z"}},
+    }]});
+    assert!(same(&night, &policy), "{night}");
 
     // As the statuses tell it.
     let told = made.status.unwrap().accounts[0].max_compute.clone().unwrap();
