@@ -360,12 +360,18 @@ impl Account<'_, '_, '_> {
         let Some(seen) = room.region.roles.get(role).cloned().flatten() else {
             return self.ask(room, MaxComputeQuery::Role(role.clone()));
         };
-        let told = self.draft.wanted.conduct.get(self.name).map(|conduct| conduct.max_compute.projects.clone());
-        let unread = told.unwrap_or_default().into_iter().filter(|it| !room.region.projects.contains_key(it));
-        let unread: Vec<String> = unread.collect();
+        let told =
+            self.draft.wanted.conduct.get(self.name).map(|conduct| conduct.max_compute.clone()).unwrap_or_default();
+        let is_unread = |project: &String| !room.region.projects.contains_key(project);
+        let unread: Vec<String> = told.projects.into_iter().filter(is_unread).collect();
         if !unread.is_empty() {
             unread.into_iter().for_each(|project| self.ask(room, MaxComputeQuery::Project(project)));
             return;
+        }
+        // Where it may be without a status that says so it is taken out unseen; the project may also be another's.
+        for project in told.named.into_iter().filter(is_unread) {
+            let deed = MaxComputeDeed::RemoveFromProject { role: role.clone(), project };
+            self.odps(&[], room, owner, deed, Vec::new());
         }
         let mut before = Vec::new();
         let inside =

@@ -76,4 +76,6 @@ pub struct ToldMaxCompute {
     pub places: BTreeMap<MaxComputePlace, bool>,
     /// The projects that the tenant's roles were put into, as their statuses say.
     pub projects: BTreeSet<String>,
+    /// Those that manifests name beside: a role may be there although no status came to say so.
+    pub named: BTreeSet<String>,
 }
