@@ -222,8 +222,8 @@ impl Compiler<'_> {
                     "statement {number}: {action:?} is no action of MaxCompute: write odps:Name, such as odps:List"
                 ));
             }
-            let resources = statement.resources.iter().flat_map(Scope::patterns);
-            if let Some(resource) = resources.filter(|resource| !is_max_computes(resource)).next() {
+            let mut resources = statement.resources.iter().flat_map(Scope::patterns);
+            if let Some(resource) = resources.find(|resource| !is_max_computes(resource)) {
                 return Err(format!(
                     "statement {number}: {resource:?} is no resource of MaxCompute: write acs:odps:*: and what it is, such as acs:odps:*:projects/acme_prod/*"
                 ));

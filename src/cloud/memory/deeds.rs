@@ -201,10 +201,11 @@ impl World {
         if user.boundary.as_deref().is_some_and(|arn| !self.policy_exists(arn)) {
             return fault(Class::Invalid, object, "NoSuchEntity: the boundary");
         }
-        let (tags, boundary) = (user.tags.clone(), user.boundary.clone());
+        let (tags, boundary, profile) = (user.tags.clone(), user.boundary.clone(), user.profile.clone());
         let made = self.add_user(user.name.as_str(), &user.path);
         made.tags = tags;
         made.boundary = boundary;
+        made.profile = profile;
         Ok(made.id.clone().map_or(Effect::Done, Effect::Id))
     }
 

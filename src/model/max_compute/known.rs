@@ -282,7 +282,7 @@ mod tests {
     fn a_project_that_is_not_there_is_asked_for_again() {
         let mut known = MaxComputeKnown::default();
         learn(&mut known, MaxComputeQuery::Lists, MaxComputeFound::NoWay);
-        assert_eq!(known.regions["cn-shanghai"].through["acme_ops"], false);
+        assert!(!known.regions["cn-shanghai"].through["acme_ops"]);
         assert!(!known.regions["cn-shanghai"].listed && known.to_list().len() == 1);
     }
 }
