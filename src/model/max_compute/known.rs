@@ -60,9 +60,7 @@ impl MaxComputeKnown {
                 region.roles.insert(role.clone(), Some(MaxComputeRole::new()));
             }
             MaxComputeDeed::DropRole(role) => {
-                region.roles.remove(role);
-                region.users.values_mut().flatten().for_each(|roles| set(roles, role, false));
-                region.projects.values_mut().flatten().for_each(|roles| set(roles, role, false));
+                region.forget_role(role);
             }
             MaxComputeDeed::SetPolicy { role, document } => {
                 if let Some(Some(role)) = region.roles.get_mut(role) {
@@ -98,8 +96,11 @@ impl MaxComputeKnown {
         match (asked.what, found) {
             (MaxComputeQuery::Lists, MaxComputeFound::Lists { users, roles }) => {
                 region.listed = true;
+                // With a role go its grants and its places in projects.
+                let lost: Vec<CloudName> = region.roles.keys().filter(|role| !roles.contains(*role)).cloned().collect();
+                lost.iter().for_each(|role| region.forget_role(role));
                 region.users.retain(|user, _| users.contains(user));
-                region.roles.retain(|role, _| roles.contains(role));
+                region.roles.values_mut().flatten().for_each(|role| role.users.retain(|user| users.contains(user)));
                 for user in users {
                     region.users.entry(user).or_default();
                 }
@@ -114,7 +115,7 @@ impl MaxComputeKnown {
                 }
                 region.roles.insert(name, Some(role));
             }
-            (MaxComputeQuery::Role(name), MaxComputeFound::Absent) => drop(region.roles.remove(&name)),
+            (MaxComputeQuery::Role(name), MaxComputeFound::Absent) => region.forget_role(&name),
             (MaxComputeQuery::Grants(user), MaxComputeFound::Grants(roles)) => {
                 for (name, role) in &mut region.roles {
                     let has = roles.contains(name);
@@ -196,6 +197,12 @@ impl MaxComputeKnown {
 }
 
 impl MaxComputeRegion {
+    fn forget_role(&mut self, role: &CloudName) {
+        self.roles.remove(role);
+        self.users.values_mut().flatten().for_each(|roles| set(roles, role, false));
+        self.projects.values_mut().flatten().for_each(|roles| set(roles, role, false));
+    }
+
     fn note_grant(&mut self, role: &CloudName, user: &CloudName, has: bool) {
         if let Some(Some(roles)) = self.users.get_mut(user) {
             set(roles, role, has);
@@ -251,6 +258,15 @@ mod tests {
         let lists = MaxComputeFound::Lists { users: names(&[alice.as_str()]), roles: names(&[dev.as_str(), "admin"]) };
         learn(&mut known, MaxComputeQuery::Lists, lists);
         learn(&mut known, MaxComputeQuery::Grants(alice.clone()), MaxComputeFound::Grants(names(&[dev.as_str()])));
+        let inside = MaxComputeFound::Project(names(&[dev.as_str(), "owner"]));
+        learn(&mut known, MaxComputeQuery::Project("acme_prod".to_owned()), inside);
+        let mut without = known.clone();
+        let lists = MaxComputeFound::Lists { users: names(&[alice.as_str()]), roles: names(&["admin"]) };
+        learn(&mut without, MaxComputeQuery::Lists, lists);
+        let left = &without.regions["cn-shanghai"];
+        assert_eq!(left.users[&alice], Some(names(&[])), "with a role go its grants");
+        assert_eq!(left.projects["acme_prod"], Some(names(&["owner"])), "and its places in projects");
+
         let region = || MaxComputeRole { document: None, users: names(&[]) };
         learn(&mut known, MaxComputeQuery::Role(dev.clone()), MaxComputeFound::Role(region()));
         assert_eq!(known.regions["cn-shanghai"].users[&alice], Some(names(&[])));
@@ -259,7 +275,7 @@ mod tests {
         known.record(&MaxComputeAction { place: place(), deed });
         assert_eq!(known.regions["cn-shanghai"].roles[&dev].as_ref().map(|it| it.users.len()), Some(1));
         assert_eq!(known.moved_since(&before), names(&[alice.as_str(), dev.as_str()]));
-        assert_eq!(known.hidden(|_| true).len(), 2, "the service's own roles are nobody's to look at");
+        assert_eq!(known.hidden(|_| true).len(), 3, "the service's own roles are nobody's to look at");
     }
 
     #[test]

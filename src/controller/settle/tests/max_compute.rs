@@ -94,6 +94,8 @@ async fn story_in_max_compute(before: &Shape, after: &Shape, trouble: Option<(u6
     assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
     assert_eq!(simulation.cloud.calls(), idle, "a pass with nothing to do makes no call");
     simulation.converge(&going(in_max_compute(after))).await;
+    // What a death left in RAM between two calls goes after the next look.
+    simulation.sweep().await;
     simulation.assert_empty();
     simulation.cloud.with(|world| {
         let it = &world.max_compute;
@@ -104,7 +106,7 @@ async fn story_in_max_compute(before: &Shape, after: &Shape, trouble: Option<(u6
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3, ..ProptestConfig::default() })]
 
     /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work.
     #[test]
