@@ -374,8 +374,12 @@ impl Account<'_, '_, '_> {
             unread.into_iter().for_each(|project| self.ask(room, MaxComputeQuery::Project(project)));
             return;
         }
-        // Where it may be without a status that says so it is taken out unseen; the project may also be another's.
-        for project in told.named.into_iter().filter(is_unread) {
+        // Where it may be without a status that says so, or after an answer that was lost, it is taken out unseen; the
+        // project may also be another's.
+        let is_seen_in = |project: &String| {
+            room.region.projects.get(project).is_some_and(|it| it.as_ref().is_some_and(|it| it.contains(role)))
+        };
+        for project in told.named.into_iter().filter(|project| !is_seen_in(project)) {
             let deed = MaxComputeDeed::RemoveFromProject { role: role.clone(), project };
             self.odps(&[], room, owner, deed, Vec::new());
         }
