@@ -5,6 +5,7 @@
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
 mod ram;
+mod roles;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 pub use ram::*;
+pub use roles::*;
 
 /// Longest name of an IAM user or role, in characters (IAM user guide, "IAM and AWS STS quotas").
 pub const AWS_PRINCIPAL_NAME_MAX: usize = 64;
