@@ -39,6 +39,10 @@ pub struct RunArgs {
     /// its writes. 0 only where they do not.
     #[arg(long, env = "FRESH_WRITE", default_value = "120", value_name = "SECONDS", value_parser = lag)]
     pub fresh_write: Duration,
+    /// Seconds between two looks at notebooks that start, stop or change: one list call a region and account, however many.
+    /// Shorter than 15 only in tests.
+    #[arg(long, env = "NOTEBOOK_POLL", default_value = "15", value_name = "SECONDS", value_parser = lag, hide = true)]
+    pub notebook_poll: Duration,
     /// Seconds that something must have been an orphan, in every look at its account, before `pruneOrphans` does anything
     /// about it: first its keys go off, and after as long again it is removed. Shorter than a day only in tests.
     #[arg(long, env = "ORPHAN_AGE", default_value = "86400", value_name = "SECONDS", value_parser = age, hide = true)]

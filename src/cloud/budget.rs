@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::CloudAction;
+use crate::model::{CloudAction, NotebookAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -46,6 +46,8 @@ pub enum Family {
     Edge,
     /// Calls of the token service.
     Token,
+    /// Calls of the service that keeps notebooks, at the rate of reads.
+    Notebook,
 }
 
 /// Who is served first.
@@ -69,6 +71,7 @@ impl Priority {
             | CloudAction::Detach { .. }
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
+            | CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }
@@ -109,6 +112,7 @@ pub struct Budget {
     edge: Bucket,
     read: Bucket,
     token: Bucket,
+    notebook: Bucket,
 }
 
 impl Budget {
@@ -121,6 +125,7 @@ impl Budget {
             edge: Bucket::new(edges, 1.0),
             read: Bucket::new(rates.read, 2.0),
             token: Bucket::new(rates.read, 2.0),
+            notebook: Bucket::new(rates.read, 2.0),
         }
     }
 
@@ -148,6 +153,7 @@ impl Budget {
             Family::Edge => &self.edge,
             Family::Read => &self.read,
             Family::Token => &self.token,
+            Family::Notebook => &self.notebook,
         }
     }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod deeds;
+mod notebooks;
 mod world;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ pub(crate) use world::World;
 use super::Cloud;
 use super::ownership::mark_of;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, NotebookAction, ObjectKind, PasswordRules,
+    Quota, Read, Sweep,
 };
 use crate::names::ClusterId;
 
@@ -198,6 +199,13 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::Notebook(action) => match action {
+            NotebookAction::Create(_) => "CreateNotebook",
+            NotebookAction::Start(_) => "StartNotebook",
+            NotebookAction::Stop { .. } => "StopNotebook",
+            NotebookAction::Update { .. } => "UpdateNotebook",
+            NotebookAction::Delete(_) => "DeleteNotebook",
+        },
     }
 }
 
@@ -213,10 +221,12 @@ impl Cloud for MemoryCloud {
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
+            Read::Notebooks(_) => "ListNotebooks",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::Notebook => "GetNotebook",
             },
         };
         self.call(operation, |world| {
@@ -235,6 +245,7 @@ impl Cloud for MemoryCloud {
                     .policies
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
+                Read::Notebooks(region) => Finding::Notebooks(world.notebook_list(region)),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

@@ -66,6 +66,7 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
                     service_account: args.service_account.clone(),
                     proof: Proof { pause: args.key_proof, ..Proof::default() },
                     fresh_write: args.fresh_write,
+                    notebook_poll: args.notebook_poll,
                     orphan_age: args.orphan_age,
                     concurrency: args.concurrency,
                 };

@@ -106,6 +106,8 @@ impl Operator {
             account.inventory.lock().quotas = quotas;
             self.accounts.update(name, |entry| entry.quotas_at = Some(Instant::now()));
         }
+        let swept = due || entry.failures > 0;
+        changed.extend(self.look_at_notebooks(name, manifest, &account, swept).await);
         if self.accounts.is_first(name) {
             changed.extend(self.slice(name, &account).await?);
         }
@@ -152,7 +154,9 @@ impl Operator {
     fn until_next_look(&self, name: &AccountName, manifest: &CloudAccount) -> Duration {
         let interval = manifest.spec.drift_check_interval.get();
         let since = self.accounts.entry(name).swept_at.map(|at| at.elapsed()).unwrap_or_default();
-        interval.saturating_sub(since).clamp(Duration::from_millis(500), SLICE_STEP)
+        let look = interval.saturating_sub(since).min(SLICE_STEP);
+        let list = self.accounts.entry(name).account.and_then(|account| self.until_next_list(&account));
+        list.map_or(look, |list| look.min(list)).max(Duration::from_millis(500))
     }
 
     async fn say(&self, name: &AccountName, manifest: &Arc<CloudAccount>, verdict: &Verdict) {
@@ -282,8 +286,11 @@ fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {
         Class::Throttled => (Verdict::Unchanged(Reason::Throttled, message), backoff(failures)),
         Class::Transient if failures >= 3 => (Verdict::Unknown(Reason::CloudError, message), backoff(failures)),
         Class::Transient => (Verdict::Unchanged(Reason::CloudError, message), backoff(failures)),
-        Class::Invalid | Class::NotAllowed | Class::NotOwned | Class::LimitExceeded | Class::QuotaExceeded => {
-            (Verdict::Stalled(Reason::Invalid, message), Duration::from_secs(300))
-        }
+        Class::Invalid
+        | Class::NotAllowed
+        | Class::NotOwned
+        | Class::LimitExceeded
+        | Class::QuotaExceeded
+        | Class::Failed => (Verdict::Stalled(Reason::Invalid, message), Duration::from_secs(300)),
     }
 }

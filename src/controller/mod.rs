@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod announce;
 mod forced;
+mod notebooks;
 mod orphans;
 mod pass;
 mod queue;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.
     pub fresh_write: Duration,
+    /// How often notebooks that are on their way are looked at, all of a region at once.
+    pub notebook_poll: Duration,
     /// How long something must have been an orphan before anything is done about it.
     pub orphan_age: Duration,
     /// How many tenants are worked on side by side.

@@ -7,6 +7,7 @@ mod credentials;
 mod dialect;
 mod grants;
 mod limits;
+mod notebooks;
 mod roles;
 mod settled;
 mod unsupported;
@@ -14,6 +15,7 @@ mod users;
 
 pub use conduct::given_up;
 pub use limits::keys_wanted;
+pub use notebooks::notebook_region;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -128,6 +130,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         retain: retains,
         settled: settled::settled(manifests, context),
         conduct: conduct::conduct(manifests.tenant.as_deref(), context),
+        notebook_regions: notebooks::regions(manifests, context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
@@ -243,11 +246,8 @@ impl Compiler<'_> {
         self.check_tenant();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
-        for notebook in self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks) {
-            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
-            self.refuse(&subject, None, Class::Invalid, "TenantNotebooks are not supported yet".to_owned());
-            self.hold(&subject);
-        }
+        let notebooks = self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks);
+        self.notebooks(&notebooks, &users);
         let mut compiled = Vec::with_capacity(roles.len());
         for role in &roles {
             compiled.push(self.role(role));

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags, User};
 use super::kube::ObjRef;
 use super::login::{Login, Password};
+use super::notebook::{Notebook, NotebookAction, NotebookList};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -172,6 +173,8 @@ pub enum CloudAction {
     },
     /// Takes a user's console password away.
     DeleteLogin(CloudName),
+    /// Does something to a notebook.
+    Notebook(NotebookAction),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -219,6 +222,8 @@ pub enum Read {
     },
     /// Whether a user has a console login.
     Login(CloudName),
+    /// All notebooks of a region: one call for a page of them, and one for each whose tags nobody has read yet.
+    Notebooks(String),
     /// One object, whole and live.
     Object(ObjectId),
     /// The tags of a policy, which the bulk call omits: one call.
@@ -228,12 +233,13 @@ pub enum Read {
 }
 
 impl Read {
-    /// The object that is read.
+    /// The object that is read; of a list of notebooks, one that no manifest wants.
     #[must_use]
     pub fn object(&self) -> ObjectId {
         match self {
             Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
             Self::Tags(policy) => ObjectId::policy(policy),
+            Self::Notebooks(region) => ObjectId::notebook(&CloudName::new(region.as_str())),
             Self::Object(object) | Self::Mark(object) => object.clone(),
         }
     }
@@ -250,6 +256,10 @@ pub enum Finding {
     Group(Group),
     /// A policy.
     Policy(Policy),
+    /// A notebook.
+    Notebook(Box<Notebook>),
+    /// The notebooks of a region.
+    Notebooks(NotebookList),
     /// A user's keys.
     Keys(Vec<AccessKey>),
     /// When one of a user's keys was last used.
@@ -283,6 +293,7 @@ impl CloudAction {
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::Notebook(action) => ObjectId::notebook(action.name()),
             Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
@@ -311,6 +322,7 @@ impl CloudAction {
                 | Self::DeleteInline { .. }
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
+                | Self::Notebook(NotebookAction::Delete(_) | NotebookAction::Stop { .. })
         )
     }
 
@@ -332,6 +344,13 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
-        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::Notebook(NotebookAction::Delete(_))
+        )
     }
 }

@@ -5,6 +5,13 @@ use super::inventory::Inventory;
 use crate::names::{CloudName, is_ram, ram_arn, system_policy_arn};
 
 impl Inventory {
+    /// The ARN of a SageMaker notebook; SageMaker writes names in lower case there.
+    #[must_use]
+    pub fn notebook_arn(&self, region: &str, name: &CloudName) -> String {
+        let name = name.as_str().to_ascii_lowercase();
+        format!("arn:{}:sagemaker:{region}:{}:notebook-instance/{name}", self.partition, self.account)
+    }
+
     /// Whether the account is Alibaba Cloud's.
     #[must_use]
     pub fn is_ram(&self) -> bool {

@@ -18,6 +18,8 @@ pub type Tags = BTreeMap<String, String>;
 pub enum ObjectKind {
     /// A group of users.
     Group,
+    /// A notebook.
+    Notebook,
     /// A policy that can be attached.
     Policy,
     /// A user.
@@ -28,6 +30,7 @@ impl fmt::Display for ObjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Group => "group",
+            Self::Notebook => "notebook",
             Self::Policy => "policy",
             Self::User => "user",
         })
@@ -48,6 +51,12 @@ impl ObjectId {
     #[must_use]
     pub fn group(name: &CloudName) -> Self {
         Self { kind: ObjectKind::Group, name: name.clone() }
+    }
+
+    /// The notebook of that name.
+    #[must_use]
+    pub fn notebook(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Notebook, name: name.clone() }
     }
 
     /// The policy of that name.
@@ -76,6 +85,7 @@ impl ObjectId {
             (ObjectKind::Group, _) => {
                 "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
+            (ObjectKind::Notebook, None) => "Delete that notebook, or rename this one.",
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
@@ -83,6 +93,7 @@ impl ObjectId {
                 "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
             }
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
+            (ObjectKind::Notebook, Some(_)) => "Delete that manifest or rename one of the two.",
             (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")

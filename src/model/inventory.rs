@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::action::{CloudAction, Effect, Finding};
 use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::login::Login;
+use super::notebook::Notebooks;
+use super::sweep::FRESH_WRITE;
 use super::unread::Unread;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
@@ -38,6 +40,8 @@ pub struct Inventory {
     pub groups: BTreeMap<CloudName, Group>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
+    /// Notebooks, as far as they were listed.
+    pub notebooks: Notebooks,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
@@ -61,6 +65,7 @@ impl Inventory {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
+            notebooks: Notebooks::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
@@ -76,6 +81,7 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::Notebook => self.notebooks.ours.get(&object.name)?.mark(),
         }
     }
 
@@ -102,6 +108,8 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+            // Its name is what its mark stands for, which is as good.
+            ObjectKind::Notebook => return self.notebooks.ours.contains_key(&object.name),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -111,12 +119,16 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.notebooks.listed.clone_from(&self.notebooks.listed);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
             match object.kind {
                 ObjectKind::User => part.users.extend(self.users.get(name).map(|it| (name.clone(), it.clone()))),
                 ObjectKind::Group => part.groups.extend(self.groups.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Notebook => {
+                    part.notebooks.ours.extend(self.notebooks.ours.get(name).map(|it| (name.clone(), it.clone())));
+                }
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
@@ -167,6 +179,7 @@ impl Inventory {
             ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+            ObjectKind::Notebook => self.tenant_by_tags(&self.notebooks.ours.get(name)?.tags),
         }
     }
 
@@ -174,7 +187,13 @@ impl Inventory {
         let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
-        users.chain(groups).chain(policies).filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+        let notebooks = self.notebooks.ours.iter();
+        let notebooks = notebooks.map(|(name, it)| (ObjectKind::Notebook, name, self.tenant_by_tags(&it.tags)));
+        users
+            .chain(groups)
+            .chain(policies)
+            .chain(notebooks)
+            .filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
     }
 
     fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -247,6 +266,7 @@ impl Inventory {
                     }
                 }
             }
+            CloudAction::Notebook(action) => self.notebooks.record(action, effect),
             _ => self.record_edge(action, effect),
         }
     }
@@ -257,6 +277,7 @@ impl Inventory {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Notebook => self.notebooks.ours.get_mut(&of.name).map(|it| &mut it.tags),
                     ObjectKind::Group => None,
                 };
                 if let Some(tags) = tags {
@@ -325,7 +346,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Notebook => None,
         }
     }
 
@@ -333,7 +354,7 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Notebook => None,
         }
     }
 
@@ -370,6 +391,7 @@ impl Inventory {
                     policy.tags = Some(tags);
                 }
             }
+            Finding::Notebooks(list) => drop(self.absorb_notebooks(list, FRESH_WRITE)),
             Finding::Mark { .. } => {}
             found => {
                 let mut known = None;
@@ -377,6 +399,7 @@ impl Inventory {
                     ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                    ObjectKind::Notebook => drop(self.notebooks.ours.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -396,7 +419,9 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Notebooks(_)
             | Finding::Mark { .. } => {}
+            Finding::Notebook(notebook) => self.place_notebook(*notebook),
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {

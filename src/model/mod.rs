@@ -7,6 +7,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod notebook;
 mod rules;
 mod sweep;
 mod unread;
@@ -21,6 +22,7 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{

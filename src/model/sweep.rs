@@ -45,6 +45,9 @@ impl Inventory {
             next.place(found, known);
             next.note_unread(&object, unread);
         }
+        next.notebooks = std::mem::take(&mut self.notebooks);
+        let stubs = self.others.iter().filter(|(object, _)| object.kind == ObjectKind::Notebook);
+        next.others.extend(stubs.map(|(object, stub)| (object.clone(), stub.clone())));
         for object in &fresh {
             self.carry_over(object, &mut next);
             next.note_unread(object, self.unread.get(object).copied());
@@ -74,6 +77,8 @@ impl Inventory {
 
     fn carry_over(&self, object: &ObjectId, next: &mut Self) {
         match object.kind {
+            // Lists of their own show them.
+            ObjectKind::Notebook => {}
             ObjectKind::User => {
                 next.users
                     .extend(self.users.get_key_value(&object.name).map(|(name, user)| (name.clone(), user.clone())));
@@ -118,6 +123,8 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::Notebook(_)
+        | Finding::Notebooks(_)
         | Finding::Mark { .. } => None,
     }
 }

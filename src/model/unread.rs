@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Finding, Read};
-use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
+use super::cloud::{ObjectId, ObjectKind};
 use super::inventory::Inventory;
 use crate::names::{CloudName, TenantName};
 
@@ -34,7 +34,7 @@ impl Inventory {
     /// Our objects of which something is shown by no bulk call.
     #[must_use]
     pub fn with_hidden_parts(&self) -> Vec<ObjectId> {
-        let users = self.users.keys().map(ObjectId::user);
+        let users = self.users.keys().map(ObjectId::user).chain(self.notebooks.ours.keys().map(ObjectId::notebook));
         if !self.is_ram() {
             return users.collect();
         }
@@ -45,7 +45,7 @@ impl Inventory {
     /// The readings that show what no bulk call does.
     #[must_use]
     pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
-        let whole = self.is_ram().then(|| Read::Object(object.clone()));
+        let whole = (self.is_ram() || object.kind == ObjectKind::Notebook).then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
         whole.into_iter().chain(of_user).collect()
@@ -53,12 +53,13 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+    pub fn state_of(&self, object: &ObjectId) -> Option<Finding> {
         let name = &object.name;
         match object.kind {
-            ObjectKind::User => (self.users.get(name).cloned(), None, None),
-            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
-            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+            ObjectKind::User => self.users.get(name).cloned().map(Finding::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
+            ObjectKind::Notebook => self.notebooks.ours.get(name).cloned().map(Box::new).map(Finding::Notebook),
         }
     }
 
@@ -155,6 +156,7 @@ impl Inventory {
             ObjectKind::User => self.users.contains_key(&object.name),
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
+            ObjectKind::Notebook => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);
@@ -169,7 +171,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::model::{Sweep, Tags};
+    use crate::model::{Policy, Sweep, Tags, User};
     use crate::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT};
 
     fn alice() -> User {

@@ -10,6 +10,7 @@ use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
+use super::notebook::WantedNotebook;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -142,6 +143,8 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+    /// Notebooks.
+    pub notebooks: BTreeMap<CloudName, Vec<WantedNotebook>>,
 }
 
 impl WantedAccount {
@@ -154,6 +157,7 @@ impl WantedAccount {
         match object.kind {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Notebook => any(self.notebooks.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
         }
     }
@@ -193,6 +197,8 @@ pub struct Wanted {
     pub settled: bool,
     /// How each account is handled: of every known CloudAccount, the tenant's or not.
     pub conduct: BTreeMap<AccountName, Conduct>,
+    /// The regions in which the tenant's notebooks are, or may be, by CloudAccount: what manifests that go have too.
+    pub notebook_regions: BTreeMap<AccountName, BTreeSet<String>>,
     /// By CloudAccount.
     pub accounts: BTreeMap<AccountName, WantedAccount>,
     /// In the cluster.

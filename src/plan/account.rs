@@ -45,6 +45,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.users {
         account.user(name, claims);
     }
+    account.list_notebooks();
+    for (name, claims) in &target.notebooks {
+        account.notebook(name, claims);
+    }
     account.remove_unwanted();
     secrets::remove_unwanted(&mut account, target);
 }
@@ -70,7 +74,12 @@ impl Account<'_, '_, '_> {
     }
 
     /// Of several manifests that want one name, the one whose mark the object carries, else the oldest.
-    fn choose<'c, W>(&mut self, object: &ObjectId, claims: &'c [W], owner: fn(&W) -> &ManifestRef) -> Option<&'c W> {
+    pub(super) fn choose<'c, W>(
+        &mut self,
+        object: &ObjectId,
+        claims: &'c [W],
+        owner: fn(&W) -> &ManifestRef,
+    ) -> Option<&'c W> {
         let mark = self.inventory.mark(object);
         let chosen = claims
             .iter()
@@ -86,7 +95,7 @@ impl Account<'_, '_, '_> {
         Some(chosen)
     }
 
-    fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
+    pub(super) fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
         mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant && mark.is_of(owner)
     }
 
@@ -96,6 +105,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::Notebook => None,
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
@@ -164,7 +174,7 @@ impl Account<'_, '_, '_> {
         Standing::Other
     }
 
-    fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
+    pub(super) fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
         let message = object.not_owned(mark, &self.inventory.cluster);
         self.refuse(owner, Class::NotOwned, message);
         Standing::Other

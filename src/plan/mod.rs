@@ -8,6 +8,7 @@ mod difference;
 mod keys;
 mod logins;
 mod markdown;
+mod notebooks;
 mod order;
 mod orphans;
 mod people;
@@ -26,7 +27,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, ObjRef, Read, Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, NotebookAction, ObjRef, Read,
+    Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
@@ -255,6 +257,7 @@ fn takes_access_away(action: &Action) -> bool {
             CloudAction::PutInline { document, .. } => document.only_denies(),
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
+            CloudAction::Notebook(NotebookAction::Stop { urgent, .. }) => *urgent,
             _ => false,
         },
         Action::Cluster(action) => matches!(action, ClusterAction::NoteLogin { in_force: false, .. }),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget};
+use crate::model::{CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -15,6 +15,8 @@ enum Event {
     Freed(AccountName, ObjectId),
     /// The cluster object exists.
     Applied(ObjRef),
+    /// A notebook that nobody may use any more is being stopped.
+    Quiet(AccountName),
     /// Something in the namespace is gone.
     Emptied(String),
 }
@@ -105,6 +107,9 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_) | CloudAction::DeleteInline { .. } => {
             vec![freed(object)]
         }
+        CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. }) => {
+            vec![Box::new(|account| Event::Quiet(account.clone()))]
+        }
         _ => Vec::new(),
     }
 }
@@ -164,7 +169,9 @@ fn role_of_binding(at: &ObjRef) -> Option<ObjRef> {
 fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
-        CloudAction::DeleteGroup(_) | CloudAction::DeleteUser(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
+        // A notebook is open to who has it open until it stops.
+        CloudAction::DeleteUser(_) => vec![freed(object), Box::new(|account| Event::Quiet(account.clone()))],
+        CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]

@@ -67,7 +67,7 @@ impl Account<'_, '_, '_> {
     fn is_in_use(&self, object: &ObjectId) -> bool {
         let (users, groups) = (&self.inventory.users, &self.inventory.groups);
         match object.kind {
-            ObjectKind::User => false,
+            ObjectKind::User | ObjectKind::Notebook => false,
             ObjectKind::Group => users.values().any(|user| user.groups.contains(&object.name)),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).is_some_and(|policy| {
                 users.values().any(|user| user.attached.contains(&policy.arn))

@@ -27,6 +27,10 @@ impl Account<'_, '_, '_> {
                 self.step(subject, Rank::Change, action, Vec::new());
                 return;
             }
+            ObjectKind::Notebook => {
+                let notebook = self.inventory.notebooks.ours.get(&object.name);
+                notebook.map(|notebook| notebook.tags.clone())
+            }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Policy => {
                 let Some(policy) = self.inventory.policies.get(&object.name) else { return };

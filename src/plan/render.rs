@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{About, Report};
 use super::{Action, Plan, Step, Why, account::last_part};
-use crate::model::{CloudAction, ClusterAction, ObjectId, SecretTarget};
+use crate::model::{CloudAction, ClusterAction, NotebookAction, ObjectId, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName};
 
 /// What a line tells of; it decides the line's colour.
@@ -238,5 +238,17 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::DeleteKey { user, id } => ('-', "key", format!("{id} of {user}")),
         CloudAction::SetLogin { user, .. } => ('~', "login", named(user)),
         CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
+        CloudAction::Notebook(action) => notebook_line(action),
+    }
+}
+
+fn notebook_line(action: &NotebookAction) -> (char, &'static str, String) {
+    let name = action.name();
+    match action {
+        NotebookAction::Create(_) => ('+', "notebook", name.to_string()),
+        NotebookAction::Delete(_) => ('-', "notebook", name.to_string()),
+        NotebookAction::Update { .. } => ('~', "notebook", name.to_string()),
+        NotebookAction::Start(_) => ('~', "start", format!("notebook {name}")),
+        NotebookAction::Stop { .. } => ('~', "stop", format!("notebook {name}")),
     }
 }

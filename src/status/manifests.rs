@@ -16,7 +16,7 @@ use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
 /// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
 /// at, what was said of it stays.
-fn finish<S: ObservedStatus, K: ResourceExt>(
+pub(super) fn finish<S: ObservedStatus, K: ResourceExt>(
     status: &mut S,
     object: &K,
     verdict: &Verdict,
@@ -220,17 +220,4 @@ fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {
 
 fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// The status of a manifest of a kind that no code stands behind yet.
-#[must_use]
-pub fn unsupported_status<S: ObservedStatus + Clone + Default, K: ResourceExt>(
-    before: Option<&S>,
-    object: &K,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> S {
-    let mut status = before.cloned().unwrap_or_default();
-    finish(&mut status, object, verdict, None, now);
-    status
 }

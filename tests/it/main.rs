@@ -25,6 +25,7 @@ mod least_privilege;
 mod letting_go;
 mod modes;
 mod namespaces;
+mod notebooks;
 mod nothing_lost;
 mod orphans;
 mod plan_command;

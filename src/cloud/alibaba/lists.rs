@@ -14,7 +14,9 @@ type Found<T> = Result<Vec<T>, Refused>;
 pub(super) async fn attached(act: &Act<'_>, of: &ObjectId) -> Found<Value> {
     let call = match of.kind {
         ObjectKind::Group => Call::ram("ListPoliciesForGroup").with("GroupName", &of.name),
-        ObjectKind::User | ObjectKind::Policy => Call::ram("ListPoliciesForUser").with("UserName", &of.name),
+        ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook => {
+            Call::ram("ListPoliciesForUser").with("UserName", &of.name)
+        }
     };
     act.list(call, ("Policies", "Policy")).await
 }

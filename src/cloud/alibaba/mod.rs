@@ -89,6 +89,7 @@ impl Alibaba {
 fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Group => "RAM group",
+        ObjectKind::Notebook => "DSW instance",
         ObjectKind::Policy => "RAM policy",
         ObjectKind::User => "RAM user",
     }
@@ -106,6 +107,11 @@ impl Cloud for Alibaba {
             Read::LastUse { user, id } => keys::last_use(self, &act, user, id).await,
             Read::Login(user) => logins::read(&act, user).await,
             Read::Tags(policy) => read::tags(&act, policy).await,
+            Read::Notebooks(_) => Err(act.fault(
+                Class::Invalid,
+                "paidsw:CreateInstance",
+                "notebooks on Alibaba Cloud are not supported yet",
+            )),
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
         }
@@ -122,7 +128,7 @@ impl Cloud for Alibaba {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Notebook => groups::set_tags(&act),
             },
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
@@ -145,6 +151,11 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Notebook(_) => Err(act.fault(
+                Class::Invalid,
+                "paidsw:CreateInstance",
+                "notebooks on Alibaba Cloud are not supported yet",
+            )),
         }
     }
 

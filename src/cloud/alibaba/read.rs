@@ -25,6 +25,7 @@ pub(super) async fn object(
         ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Notebook => Ok(Finding::Absent),
     };
     absent_or(found)
 }
@@ -40,6 +41,7 @@ pub(super) async fn mark(
         ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Notebook => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;
     let default_version = match &found {

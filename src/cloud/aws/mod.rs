@@ -1,4 +1,4 @@
-//! An AWS account: IAM and STS behind the contract of [`Cloud`], one function a call.
+//! An AWS account: IAM, STS and SageMaker behind the contract of [`Cloud`], one function a call.
 
 mod act;
 mod catalogue;
@@ -9,10 +9,12 @@ mod groups;
 mod keys;
 mod lists;
 mod logins;
+mod notebooks;
 mod passwords;
 mod policies;
 mod read;
 mod refusal;
+mod sagemaker;
 mod shapes;
 mod sweep;
 mod users;
@@ -25,8 +27,8 @@ use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, NotebookAction, ObjectId, ObjectKind, PasswordRules,
+    Quota, Read, Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
@@ -63,6 +65,7 @@ impl Aws {
 fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Group => "IAM group",
+        ObjectKind::Notebook => notebooks::KIND,
         ObjectKind::Policy => "IAM policy",
         ObjectKind::User => "IAM user",
     }
@@ -83,8 +86,12 @@ impl Cloud for Aws {
             Read::Tags(policy) => {
                 read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
             }
+            Read::Notebooks(region) => self.list_notebooks(region, inventory).await.map(Finding::Notebooks),
+            Read::Object(object) if object.kind == ObjectKind::Notebook => {
+                self.find_notebook(&self.act_on(object, Priority::Normal), &object.name, inventory).await
+            }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
-            Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Mark(object) => self.whose(&self.act_on(object, Priority::Normal), object, inventory).await,
         }
     }
 
@@ -115,6 +122,14 @@ impl Cloud for Aws {
 }
 
 impl Aws {
+    /// Whose an object is, if there is one.
+    async fn whose(&self, act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+        match object.kind {
+            ObjectKind::Notebook => self.mark_of_notebook(act, &object.name, inventory).await,
+            _ => read::mark(act, object, inventory).await,
+        }
+    }
+
     async fn carry_out(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
@@ -127,6 +142,7 @@ impl Aws {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
                 ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Notebook => self.tag_notebook(&act, &of.name, set, unset, inventory).await,
             },
             CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
@@ -150,6 +166,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Notebook(action) => self.notebook(action, inventory).await,
         }
     }
 
@@ -163,7 +180,10 @@ impl Aws {
     ) -> Result<Effect, Fault> {
         let mut objects = vec![action.object()];
         match action {
-            CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_) | CloudAction::CreateUser(_) => {
+            CloudAction::CreateGroup(_)
+            | CloudAction::CreatePolicy(_)
+            | CloudAction::CreateUser(_)
+            | CloudAction::Notebook(NotebookAction::Create(_)) => {
                 return Err(denied);
             }
             CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {
@@ -173,7 +193,7 @@ impl Aws {
         }
         for object in objects {
             let act = self.act_on(&object, Priority::of(action));
-            if let Ok(Finding::Absent) = read::mark(&act, &object, inventory).await {
+            if let Ok(Finding::Absent) = self.whose(&act, &object, inventory).await {
                 if action.takes_away() {
                     return Ok(Effect::Done);
                 }

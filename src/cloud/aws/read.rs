@@ -16,6 +16,8 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         ObjectKind::User => user(act, &object.name).await,
         ObjectKind::Group => group(act, &object.name).await,
         ObjectKind::Policy => policy(act, &object.name, inventory).await,
+        // Not IAM's.
+        ObjectKind::Notebook => Ok(Finding::Absent),
     };
     absent_or(found)
 }
@@ -31,6 +33,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Ok(None) => Ok(Finding::Absent),
             Err(refused) => Err(refused),
         },
+        ObjectKind::Notebook => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;
     let default_version = match &found {

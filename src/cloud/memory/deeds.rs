@@ -5,7 +5,8 @@ use std::fmt::Display;
 use super::super::ownership::{judge, mark_of};
 use super::world::World;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, User,
+    Class, CloudAction, Effect, Fault, Finding, Group, NewKey, NotebookAction, ObjectId, ObjectKind, Policy, PolicyRef,
+    User,
 };
 use crate::names::{CloudName, Mark};
 
@@ -14,11 +15,11 @@ const GROUPS_OF_USER: usize = 10;
 const KEYS: usize = 2;
 const OLD_VERSIONS: usize = 4;
 
-fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
+pub(super) fn fault<T>(class: Class, object: impl Display, message: &str) -> Result<T, Fault> {
     Err(Fault::new(class, "memory", object, message))
 }
 
-fn no_such<T>(object: impl Display) -> Result<T, Fault> {
+pub(super) fn no_such<T>(object: impl Display) -> Result<T, Fault> {
     fault(Class::Transient, object, "NoSuchEntity")
 }
 
@@ -37,6 +38,7 @@ impl World {
             CloudAction::CreateGroup(group) => self.create_group(group),
             CloudAction::CreateUser(user) => self.create_user(user),
             CloudAction::CreatePolicy(policy) => self.create_policy(policy),
+            CloudAction::Notebook(action) => self.notebook(action),
             CloudAction::DeleteGroup(name) => {
                 self.users.values_mut().for_each(|user| {
                     user.groups.remove(name);
@@ -83,6 +85,7 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Notebook => self.notebooks.get_mut(&of.name).map(|notebook| &mut notebook.tags),
                     ObjectKind::Group => return fault(Class::Invalid, of, "groups have no tags"),
                 };
                 let Some(tags) = tags else { return no_such(of) };
@@ -101,7 +104,7 @@ impl World {
                 let inline = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
                     ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy => None,
+                    ObjectKind::Policy | ObjectKind::Notebook => None,
                 };
                 inline.map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
@@ -110,7 +113,7 @@ impl World {
                 match of.kind {
                     ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
                     ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy => {}
+                    ObjectKind::Policy | ObjectKind::Notebook => {}
                 }
                 Ok(Effect::Done)
             }
@@ -259,7 +262,7 @@ impl World {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Notebook => None,
         }
     }
 
@@ -269,7 +272,13 @@ impl World {
 
     /// Notes an act on an existing object that carries no mark of ours; tagging one without any mark is adoption.
     fn guard(&mut self, action: &CloudAction) {
-        if matches!(action, CloudAction::CreateGroup(_) | CloudAction::CreateUser(_) | CloudAction::CreatePolicy(_)) {
+        if matches!(
+            action,
+            CloudAction::CreateGroup(_)
+                | CloudAction::CreateUser(_)
+                | CloudAction::CreatePolicy(_)
+                | CloudAction::Notebook(NotebookAction::Create(_))
+        ) {
             return;
         }
         let object = action.object();
@@ -292,6 +301,8 @@ impl World {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Notebook(_)
+            | Finding::Notebooks(_)
             | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
+use crate::model::{
+    AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User,
+};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -22,6 +24,10 @@ pub(crate) struct World {
     pub(crate) groups: BTreeMap<CloudName, Group>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
+    /// Notebooks.
+    pub(crate) notebooks: BTreeMap<CloudName, Notebook>,
+    /// How many notebooks were ever made.
+    pub(crate) notebooks_made: u64,
     /// The vendor's policies: path by name.
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
@@ -52,6 +58,8 @@ impl World {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             policies: BTreeMap::new(),
+            notebooks: BTreeMap::new(),
+            notebooks_made: 0,
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
             passwords: None,
@@ -78,6 +86,7 @@ impl World {
             ObjectKind::User => self.users.get(&object.name).cloned().map(Finding::User),
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
+            ObjectKind::Notebook => self.notebooks.get(&object.name).cloned().map(Box::new).map(Finding::Notebook),
         };
         found.unwrap_or(Finding::Absent)
     }

@@ -36,6 +36,8 @@ struct Shape {
     roles: Vec<(bool, u8)>,
     /// Each user.
     users: Vec<Person>,
+    /// Each notebook.
+    labs: Vec<labs::Lab>,
 }
 
 /// What a random user has.
@@ -72,7 +74,8 @@ fn plain(roles: BTreeSet<usize>, key: bool) -> Person {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let roles = prop::collection::vec((any::<bool>(), 0..3u8), 0..3);
-    (roles, prop::collection::vec(person(), 0..3)).prop_map(|(roles, users)| Shape { roles, users })
+    let rest = (prop::collection::vec(person(), 0..3), prop::collection::vec(labs::lab(), 0..3));
+    (roles, rest).prop_map(|(roles, (users, labs))| Shape { roles, users, labs })
 }
 
 fn workload(user: usize) -> ObjRef {
@@ -106,7 +109,8 @@ fn manifests(shape: &Shape) -> Manifests {
         }
         user
     });
-    Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks: Vec::new() }
+    let notebooks = labs::manifests(shape);
+    Manifests { tenant: Some(tenant), roles: roles.collect(), users: users.collect(), notebooks }
 }
 
 /// The same manifests, in a Tenant that retains what is deleted.
@@ -133,6 +137,9 @@ fn going(mut manifests: Manifests) -> Manifests {
     for user in &mut manifests.users {
         mark(&mut Arc::make_mut(user).metadata);
     }
+    for notebook in &mut manifests.notebooks {
+        mark(&mut Arc::make_mut(notebook).metadata);
+    }
     manifests
 }
 
@@ -148,6 +155,11 @@ fn edited(before: &Manifests, after: Manifests) -> Manifests {
     for user in gone.users {
         if !after.users.iter().any(|it| it.name_any() == user.name_any()) {
             after.users.push(user);
+        }
+    }
+    for notebook in gone.notebooks {
+        if !after.notebooks.iter().any(|it| it.name_any() == notebook.name_any()) {
+            after.notebooks.push(notebook);
         }
     }
     after
@@ -233,14 +245,15 @@ impl Simulation {
 
     /// Passes until nothing is left, starting again after each death. Returns how many passes it took.
     async fn converge(&mut self, manifests: &Manifests) -> usize {
-        for count in 1..=12 {
+        for count in 1..=24 {
             let settled = self.pass(manifests).await;
+            let travelling = self.arrive().await;
             if self.cloud.crashed() || self.cluster.crashed() {
                 self.start().await;
                 continue;
             }
             let surprised = settled.done.iter().any(|(_, outcome)| *outcome != Outcome::Done);
-            if settled.left.steps.is_empty() && settled.left.reads.is_empty() && !surprised {
+            if settled.left.steps.is_empty() && settled.left.reads.is_empty() && !surprised && !travelling {
                 return count;
             }
         }
@@ -259,6 +272,7 @@ impl Simulation {
             assert_eq!(world.policies.len(), shape.roles.len(), "policies");
             assert_eq!(world.groups.len(), 1, "groups");
         });
+        self.assert_labs(shape);
         for (index, person) in shape.users.iter().enumerate() {
             let name = CloudName::new(format!("acme.user-{index}"));
             let at =
@@ -335,6 +349,7 @@ impl Simulation {
     fn assert_empty(&self) {
         self.cloud.with(|world| {
             assert!(world.users.is_empty() && world.groups.is_empty() && world.policies.is_empty(), "{world:#?}");
+            assert!(world.notebooks.is_empty(), "{world:#?}");
         });
     }
 }
@@ -410,7 +425,7 @@ proptest! {
 fn what_people_change_by_hand_is_put_right() {
     let alice =
         Person { roles: BTreeSet::from([1]), key: true, restart: false, console: true, reset: None, suspended: false };
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice] };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], labs: Vec::new() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
@@ -434,4 +449,5 @@ fn what_people_change_by_hand_is_put_right() {
     });
 }
 
+mod labs;
 mod modes;

@@ -327,6 +327,9 @@ def check_action_permitted(self, resource):
     wanted = [(self._action, arn, context)]
     if tags and self._action in TAGGING:
         wanted.append((TAGGING[self._action], arn, context))
+    if tags and self._action.startswith("sagemaker:Create"):
+        tagging = {**context, "sagemaker:taggingaction": self._action.split(":")[1]}
+        wanted.append(("sagemaker:AddTags", arn, tagging))
     if self._action in PASSES_ROLE:
         role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
         if role:

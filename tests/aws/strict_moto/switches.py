@@ -7,6 +7,8 @@ POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
+POST /ext/notebooks    {"seconds"?, "failing"?: [reason], "most"?}: how long a notebook stays in a passing state, why the
+                       next ones that start fail, and how many there may be
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
@@ -29,7 +31,7 @@ from moto.core.responses import BaseResponse
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading, sessions, users
+from . import enforcement, notebooks, quotas, reading, sessions, users
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -122,6 +124,8 @@ def reset():
     sessions.LENGTH["seconds"] = None
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
     reading.PAGE["most"] = LARGEST_PAGE
+    notebooks.PACE["seconds"], notebooks.MOST["notebooks"] = notebooks.DELAY, None
+    notebooks.FAILING.clear()
 
 
 def switch(path, body):
@@ -138,6 +142,10 @@ def switch(path, body):
             reading.PAGE["most"] = value["items"]
         elif path == "/ext/clock":
             enforcement.CLOCK["ahead"] = value["ahead"]
+        elif path == "/ext/notebooks":
+            notebooks.PACE["seconds"] = value.get("seconds", notebooks.PACE["seconds"])
+            notebooks.FAILING[:] = value.get("failing", notebooks.FAILING)
+            notebooks.MOST["notebooks"] = value.get("most", notebooks.MOST["notebooks"])
         elif path == "/ext/sign-in":
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
         elif path == "/ext/session":

@@ -143,24 +143,43 @@ impl Moto {
     /// # Panics
     /// When moto does not answer.
     pub async fn s3(&self, credentials: &Credentials, method: &str, path: &str, body: &str) -> (u16, String) {
+        // Elsewhere a bucket cannot be made without saying again where.
+        self.signed(credentials, ("s3", "us-east-1"), Request::builder().method(method).uri(path), body).await
+    }
+
+    /// One request, signed for a service in a region; its URI is a path. Gives the status and the body.
+    pub(crate) async fn signed(
+        &self,
+        credentials: &Credentials,
+        (service, region): (&str, &str),
+        request: http::request::Builder,
+        body: &str,
+    ) -> (u16, String) {
         let identity: Identity = credentials.sdk().into();
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let parameters = SigningParams::builder()
             .identity(&identity)
-            // Elsewhere a bucket cannot be made without saying again where.
-            .region("us-east-1")
-            .name("s3")
+            .region(region)
+            .name(service)
             .time(SystemTime::now())
             .settings(settings)
             .build()
             .expect("signing parameters")
             .into();
-        let url = format!("{}{path}", self.url());
-        let signable = SignableRequest::new(method, &url, std::iter::empty(), SignableBody::Bytes(body.as_bytes()))
-            .expect("a URL");
+        let mut request = request.body(body.to_owned()).expect("a request");
+        let url = format!("{}{}", self.url(), request.uri());
+        *request.uri_mut() = url.parse().expect("a URL");
+        let headers: Vec<(String, String)> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let method = request.method().to_string();
+        let signable =
+            SignableRequest::new(&method, &url, headers, SignableBody::Bytes(body.as_bytes())).expect("a URL");
         let (instructions, _) = sign(signable, &parameters).expect("a signature").into_parts();
-        let mut request = Request::builder().method(method).uri(&url).body(body.to_owned()).expect("a request");
         instructions.apply_to_request_http1x(&mut request);
         let answer = plain::send(request).await.expect("moto answers");
         let (parts, body) = answer.into_parts();

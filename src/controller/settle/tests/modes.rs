@@ -137,7 +137,8 @@ proptest! {
 
 #[test]
 fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![plain(BTreeSet::from([1]), true)] };
+    let shape =
+        Shape { roles: vec![(true, 0), (false, 1)], users: vec![plain(BTreeSet::from([1]), true)], labs: vec![] };
     run(async {
         let mut simulation = Simulation::new();
         simulation.conduct = json!({"extras": "Report"});
@@ -211,7 +212,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
 
 #[test]
 fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
-    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)] };
+    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)], labs: vec![] };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
