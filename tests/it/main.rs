@@ -8,6 +8,7 @@ mod accounts;
 mod admission;
 mod admission_policies;
 mod alibaba;
+mod applied_examples;
 mod aws_account;
 mod bad_input;
 mod chart;
