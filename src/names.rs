@@ -15,7 +15,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-pub use notebooks::{TAG_STOPPED, is_name_of_notebook, may_be_our_notebook};
+pub use notebooks::{TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook};
 pub use ram::*;
 pub use roles::*;
 

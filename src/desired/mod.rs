@@ -9,6 +9,7 @@ mod grants;
 mod limits;
 mod notebooks;
 mod roles;
+mod schedule;
 mod settled;
 mod unsupported;
 mod users;
@@ -234,11 +235,12 @@ fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
     lives
 }
 
-/// The first moment after now at which a user expires or has a role no longer.
+/// The first moment after now at which a user expires, has a role no longer, or a notebook is to start or stop.
 fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
     let expiries = manifests.users.iter().filter_map(|user| user.spec.expires_at.as_ref());
     let ends = manifests.users.iter().flat_map(|user| &user.spec.temporary_roles).map(|role| &role.until);
-    expiries.chain(ends).map(|time| time.0).filter(|time| *time > now).min()
+    let scheduled = manifests.notebooks.iter().filter_map(|notebook| schedule::next(notebook, now));
+    expiries.chain(ends).map(|time| time.0).chain(scheduled).filter(|time| *time > now).min()
 }
 
 impl Compiler<'_> {

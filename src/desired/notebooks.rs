@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::{AccountFacts, Compiler, Context, Manifests, manifest_ref};
+use super::{AccountFacts, Compiler, Context, Manifests, manifest_ref, schedule};
 use crate::api::{NotebookState, TenantNotebook, TenantUser};
 use crate::model::{Build, Class, Provider, Rest, WantedNotebook};
-use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, idle_script};
 
 /// The region that a notebook is in: what its manifest says, else where it was made, else its account's.
 #[must_use]
@@ -69,11 +69,11 @@ impl Compiler<'_> {
                     subnet: aws.subnet_id,
                     security_groups: aws.security_group_ids.into_iter().collect(),
                     root_access: aws.root_access,
-                    idle: None,
+                    idle: notebook.spec.stop_after_idle.as_ref().map(|it| idle_script(&self.context.cluster, it.get())),
                     image: None,
                 },
                 rest,
-                hours: None,
+                hours: notebook.spec.schedule.as_ref().and_then(|it| schedule::hours(it, self.context.now).ok()),
                 only_still,
                 owner: subject,
             };
@@ -148,10 +148,8 @@ impl Compiler<'_> {
             let message = "spec.aws.subnetId and spec.aws.securityGroupIds go together: SageMaker takes both or none";
             self.refuse(subject, None, Class::Invalid, message.to_owned());
         }
-        if notebook.spec.stop_after_idle.is_some() || notebook.spec.schedule.is_some() {
-            let message =
-                "stopAfterIdle and schedule are not supported yet: nothing was made. Take them out.".to_owned();
-            self.refuse(subject, None, Class::Invalid, message);
+        if let Some(Err(why)) = notebook.spec.schedule.as_ref().map(|it| schedule::hours(it, self.context.now)) {
+            self.refuse(subject, None, Class::Invalid, format!("{why}."));
         }
         self.refusals.len() == before
     }

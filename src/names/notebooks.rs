@@ -1,6 +1,8 @@
 //! Names of notebooks, in the alphabets and lengths of SageMaker and PAI DSW.
 
-use super::{CloudName, Mark, Naming, short_hash};
+use std::time::Duration;
+
+use super::{CloudName, ClusterId, Mark, Naming, short_hash};
 
 /// Longest name of a SageMaker notebook instance (SageMaker API reference, CreateNotebookInstance).
 const SAGEMAKER_NAME_MAX: usize = 63;
@@ -8,6 +10,11 @@ const SAGEMAKER_NAME_MAX: usize = 63;
 const DSW_NAME_MAX: usize = 27;
 /// Characters of a hash.
 const HASH: usize = 8;
+
+/// How the names of our lifecycle configurations begin; the minutes follow.
+const IDLE_SCRIPT: &str = "tenantry-idle-";
+/// Another script has another number.
+const IDLE_VERSION: u32 = 1;
 
 /// Tag key on a notebook that was stopped because its manifest, or a change of it, asks for that: it starts again once
 /// nothing does. One that its user, or idleness, stopped does not carry it.
@@ -25,6 +32,20 @@ impl Naming {
         let head: String = plain.trim_start_matches(between).chars().take(max - HASH - 1).collect();
         CloudName::new(format!("{}{between}{hash}", head.trim_end_matches(between)))
     }
+}
+
+/// The lifecycle configuration that stops notebooks which nobody has used for so long: one for each length, shared by all
+/// tenants of the cluster. Its name says what is in it, so that it never has to be changed.
+#[must_use]
+pub fn idle_script(cluster: &ClusterId, after: Duration) -> String {
+    let minutes = after.as_secs().div_ceil(60).max(1);
+    format!("{IDLE_SCRIPT}{minutes}m-{}", short_hash(&format!("{cluster}/idle/{minutes}/{IDLE_VERSION}")))
+}
+
+/// After how many minutes the lifecycle configuration of that name stops a notebook; none where it is not one of ours.
+#[must_use]
+pub fn idle_minutes(script: &str) -> Option<u32> {
+    script.strip_prefix(IDLE_SCRIPT)?.split_once("m-")?.0.parse().ok()
 }
 
 /// Whether a name could be that of a notebook of ours, of whatever tenant or cluster: only then its tags are worth a call.
@@ -45,7 +66,7 @@ pub fn is_name_of_notebook(name: &CloudName, mark: &Mark) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::{ClusterId, TenantName};
+    use crate::names::TenantName;
 
     fn naming(prefix: &str, ram: bool) -> Naming {
         Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: prefix.to_owned(), ram }
@@ -65,6 +86,14 @@ mod tests {
         assert!(dsw.as_str().len() <= DSW_NAME_MAX && dsw.as_str().starts_with("acme__alice_lab_"), "{dsw}");
         assert!(dsw.as_str().chars().all(|c| c == '_' || c.is_ascii_alphanumeric()), "{dsw}");
         assert!(!may_be_our_notebook(&CloudName::new("somebodys-own")));
+    }
+
+    #[test]
+    fn the_script_for_idle_notebooks_says_its_minutes() {
+        let script = idle_script(&ClusterId::new("c1"), Duration::from_secs(7201));
+        assert_eq!(idle_minutes(&script), Some(121));
+        assert_ne!(idle_script(&ClusterId::new("c2"), Duration::from_secs(7201)), script);
+        assert_eq!(idle_minutes("somebodys"), None);
     }
 
     #[test]

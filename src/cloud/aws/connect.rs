@@ -118,7 +118,7 @@ impl Aws {
     }
 }
 
-async fn configuration(settings: &Settings) -> SdkConfig {
+pub(super) async fn configuration(settings: &Settings) -> SdkConfig {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
     let mut loader = aws_config::defaults(BEHAVIOR())

@@ -10,6 +10,7 @@ mod keys;
 mod lists;
 mod logins;
 mod notebooks;
+mod opening;
 mod passwords;
 mod policies;
 mod read;
@@ -32,6 +33,7 @@ use crate::model::{
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
+pub use self::opening::presigned_notebook_url;
 
 /// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's,
 /// whoever else calls it.

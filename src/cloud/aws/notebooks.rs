@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
@@ -22,10 +23,12 @@ use crate::model::{
     Build, Class, Effect, Fault, Finding, Inventory, Notebook, NotebookAction, NotebookList, ObjectId, Phase, Tags,
     mark_of_tags,
 };
-use crate::names::{CloudName, may_be_our_notebook};
+use crate::names::{CloudName, idle_minutes, may_be_our_notebook};
 
 /// The most notebooks that one page holds (ListNotebookInstances), and the most tags (ListTags).
 const PAGE: i64 = 100;
+/// Runs in a notebook whenever it starts.
+const IDLE: &str = include_str!("idle.sh");
 /// What SageMaker calls a notebook.
 pub(super) const KIND: &str = "SageMaker notebook";
 
@@ -41,6 +44,9 @@ impl Aws {
             return self.create_notebook(&act, notebook, inventory).await;
         }
         let region = self.region_of(&object, inventory)?;
+        if let NotebookAction::Update { build, .. } = action {
+            self.script(&act, &region, build.idle.as_deref()).await?;
+        }
         let mut input = json!({"NotebookInstanceName": action.name().as_str()});
         let operation = match action {
             NotebookAction::Start(_) => "StartNotebookInstance",
@@ -50,15 +56,54 @@ impl Aws {
         };
         if let NotebookAction::Update { instance_type, build, .. } = action {
             changeable(&mut input, instance_type, build);
+            if build.idle.is_none() {
+                input["DisassociateLifecycleConfig"] = json!(true);
+            }
         }
         match self.ask(&act, &region, operation, input).await {
-            Ok(_) => Ok(Effect::Done),
+            Ok(_) => {
+                if matches!(action, NotebookAction::Delete(_)) {
+                    self.drop_script(&act, &region, action.name(), inventory).await;
+                }
+                Ok(Effect::Done)
+            }
             Err(refused) if refused.absent() && matches!(action, NotebookAction::Delete(_)) => Ok(Effect::Done),
             // It is not doing what it was known to do: it is looked at again.
             Err(refused) if refused.absent() || refused.message.contains("Unable to transition") => {
                 Err(Fault { class: Class::Transient, ..refused.fault })
             }
             Err(refused) => Err(not_yet(refused)),
+        }
+    }
+
+    /// Sees to it that the lifecycle configuration is there which stops notebooks when they are idle.
+    async fn script(&self, act: &Act<'_>, region: &str, name: Option<&str>) -> Result<(), Fault> {
+        let Some((name, minutes)) = name.and_then(|name| Some((name, idle_minutes(name)?))) else { return Ok(()) };
+        let text = IDLE.replace("MINUTES", &minutes.to_string());
+        let input = json!({
+            "NotebookInstanceLifecycleConfigName": name,
+            "OnStart": [{"Content": BASE64.encode(text.as_bytes())}],
+        });
+        match self.ask(act, region, "CreateNotebookInstanceLifecycleConfig", input).await {
+            Err(refused) if !is_taken(&refused) => Err(refused.fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the lifecycle configuration of a notebook that goes, if it was the last that had it. Where that is refused
+    /// it stays: it does nothing by itself, and the next notebook takes it up.
+    async fn drop_script(&self, act: &Act<'_>, region: &str, name: &CloudName, inventory: &Mutex<Inventory>) {
+        let script = {
+            let inventory = inventory.lock();
+            let script_of = |it: &Notebook| it.build.as_ref().and_then(|build| build.idle.clone());
+            let notebooks = &inventory.notebooks.ours;
+            let script = notebooks.get(name).and_then(script_of);
+            let mut others = notebooks.values().filter(|it| it.region == region && it.name != *name);
+            script.filter(|script| others.all(|it| it.build.is_some() && script_of(it).as_ref() != Some(script)))
+        };
+        if let Some(script) = script.filter(|script| idle_minutes(script).is_some()) {
+            let input = json!({"NotebookInstanceLifecycleConfigName": script});
+            let _ = self.ask(act, region, "DeleteNotebookInstanceLifecycleConfig", input).await;
         }
     }
 
@@ -69,6 +114,7 @@ impl Aws {
         inventory: &Mutex<Inventory>,
     ) -> Result<Effect, Fault> {
         let build = notebook.build.clone().unwrap_or_default();
+        self.script(act, &notebook.region, build.idle.as_deref()).await?;
         let tags: Vec<Value> = notebook.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         let mut input = json!({
             "NotebookInstanceName": notebook.name.as_str(),
@@ -85,7 +131,7 @@ impl Aws {
         match self.ask(act, &notebook.region, "CreateNotebookInstance", input).await {
             Ok(answer) => Ok(Effect::Arn(text(&answer, "NotebookInstanceArn").unwrap_or_else(|| notebook.id.clone()))),
             // An answer that was lost, or somebody else's.
-            Err(refused) if refused.message.contains("duplicate") || refused.message.contains("already exist") => {
+            Err(refused) if is_taken(&refused) => {
                 let object = ObjectId::notebook(&notebook.name);
                 let found = self.read_notebook(act, &notebook.region, &notebook.name).await?;
                 let cluster = inventory.lock().cluster.clone();
@@ -230,14 +276,17 @@ fn changeable(input: &mut Value, instance_type: &str, build: &Build) {
     input["InstanceType"] = json!(instance_type);
     input["RoleArn"] = json!(build.role);
     input["RootAccess"] = json!(if build.root_access { "Enabled" } else { "Disabled" });
+    if let Some(script) = &build.idle {
+        input["LifecycleConfigName"] = json!(script);
+    }
     if let Some(size) = build.volume_gb {
         input["VolumeSizeInGB"] = json!(size);
     }
 }
 
-/// A role that was just made is not known to SageMaker for some seconds.
+/// A role that was just made is not known to SageMaker for some seconds, and a script may go just when it is needed.
 fn not_yet(refused: Refused) -> Fault {
-    if refused.is("ValidationException") && refused.message.contains("assume") {
+    if refused.absent() || (refused.is("ValidationException") && refused.message.contains("assume")) {
         return Fault { class: Class::Transient, ..refused.fault };
     }
     refused.fault
@@ -270,7 +319,7 @@ fn build_of(notebook: &Value) -> Build {
         subnet: text(notebook, "SubnetId"),
         security_groups: groups.filter_map(Value::as_str).map(str::to_owned).collect(),
         root_access: notebook["RootAccess"] == "Enabled",
-        idle: None,
+        idle: text(notebook, "NotebookInstanceLifecycleConfigName"),
         image: None,
     }
 }
@@ -296,4 +345,9 @@ fn time(value: &Value, key: &str) -> Option<Timestamp> {
     #[allow(clippy::cast_possible_truncation)]
     let milliseconds = (value[key].as_f64()? * 1000.0) as i64;
     Timestamp::from_millisecond(milliseconds).ok()
+}
+
+/// Whether there is something of that name.
+fn is_taken(refused: &Refused) -> bool {
+    refused.message.contains("duplicate") || refused.message.contains("already exist")
 }
