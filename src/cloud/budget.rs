@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::CloudAction;
+use crate::model::{CloudAction, RoleAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -69,6 +69,7 @@ impl Priority {
             | CloudAction::Detach { .. }
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
+            | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }

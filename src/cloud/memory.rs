@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod deeds;
+mod roles;
 mod world;
 
 use std::collections::BTreeMap;
@@ -183,7 +184,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
-        CloudAction::SetBoundary { .. } => "PutUserPermissionsBoundary",
+        CloudAction::SetBoundary { .. } => "PutPermissionsBoundary",
+        CloudAction::Role(action) => roles::operation_of(action),
         CloudAction::CreatePolicy(_) => "CreatePolicy",
         CloudAction::SetDocument { .. } => "CreatePolicyVersion",
         CloudAction::DeletePolicy(_) => "DeletePolicy",
@@ -217,6 +219,7 @@ impl Cloud for MemoryCloud {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::Role => "GetRole",
             },
         };
         self.call(operation, |world| {

@@ -38,6 +38,7 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::User(user) => user.mark(),
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
+        Finding::Role(role) => role.mark(),
         Finding::Mark { mark, .. } => mark.clone(),
         Finding::Absent | Finding::Keys(_) | Finding::LastUse { .. } | Finding::Login(_) | Finding::Tags(_) => None,
     }

@@ -85,7 +85,9 @@ impl Operator {
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group => account.inventory.lock().hidden_parts(&object),
+                ObjectKind::User | ObjectKind::Group | ObjectKind::Role => {
+                    account.inventory.lock().hidden_parts(&object)
+                }
             };
             for read in reads {
                 account.learn(&read).await?;

@@ -20,6 +20,8 @@ pub enum ObjectKind {
     Group,
     /// A policy that can be attached.
     Policy,
+    /// A role that may be assumed.
+    Role,
     /// A user.
     User,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for ObjectKind {
         f.write_str(match self {
             Self::Group => "group",
             Self::Policy => "policy",
+            Self::Role => "role",
             Self::User => "user",
         })
     }
@@ -79,11 +82,11 @@ impl ObjectId {
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
-            (ObjectKind::Policy, None) => {
+            (ObjectKind::Policy | ObjectKind::Role, None) => {
                 "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
             }
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
-            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+            (ObjectKind::Policy | ObjectKind::Role, Some(_)) => "Delete that manifest or rename one of the two.",
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
     }

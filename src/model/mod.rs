@@ -7,6 +7,8 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod record;
+mod role;
 mod rules;
 mod sweep;
 mod unread;
@@ -21,6 +23,7 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Finding, Read};
-use super::cloud::{Group, ObjectId, ObjectKind, Policy, User};
+use super::cloud::{ObjectId, ObjectKind};
 use super::inventory::Inventory;
 use crate::names::{CloudName, TenantName};
 
@@ -39,7 +39,7 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
-        users.chain(rest).collect()
+        users.chain(rest).chain(self.roles.keys().map(ObjectId::role)).collect()
     }
 
     /// The readings that show what no bulk call does.
@@ -53,12 +53,13 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> (Option<User>, Option<Group>, Option<Policy>) {
+    pub fn state_of(&self, object: &ObjectId) -> Option<Finding> {
         let name = &object.name;
         match object.kind {
-            ObjectKind::User => (self.users.get(name).cloned(), None, None),
-            ObjectKind::Group => (None, self.groups.get(name).cloned(), None),
-            ObjectKind::Policy => (None, None, self.policies.get(name).cloned()),
+            ObjectKind::User => self.users.get(name).cloned().map(Finding::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
+            ObjectKind::Role => self.roles.get(name).cloned().map(Finding::Role),
         }
     }
 
@@ -84,6 +85,15 @@ impl Inventory {
                     (Finding::Group(group), None)
                 }
                 None => (Finding::Group(group), unread),
+            },
+            Finding::Role(mut role) => match self.roles.get(&role.name).filter(|_| read) {
+                Some(known) => {
+                    role.trust.clone_from(&known.trust);
+                    role.attached.clone_from(&known.attached);
+                    role.inline.clone_from(&known.inline);
+                    (Finding::Role(role), None)
+                }
+                None => (Finding::Role(role), unread),
             },
             Finding::Policy(mut policy) => {
                 // Another version in force says something else.
@@ -114,6 +124,7 @@ impl Inventory {
         }
         let mut bearers: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
         let all = next.users.keys().map(ObjectId::user).chain(next.groups.keys().map(ObjectId::group));
+        let all = all.chain(next.roles.keys().map(ObjectId::role));
         for object in all {
             if let Some(tenant) = next.tenant_of(object.kind, &object.name).map(str::to_owned) {
                 bearers.entry(tenant).or_default().push(object);
@@ -134,6 +145,7 @@ impl Inventory {
             let has = |object: &&ObjectId| {
                 let attached = match object.kind {
                     ObjectKind::User => next.users.get(&object.name).map(|user| &user.attached),
+                    ObjectKind::Role => next.roles.get(&object.name).map(|role| &role.attached),
                     _ => next.groups.get(&object.name).map(|group| &group.attached),
                 };
                 attached.is_some_and(|attached| attached.contains(&policy.arn))
@@ -155,6 +167,7 @@ impl Inventory {
             ObjectKind::User => self.users.contains_key(&object.name),
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
+            ObjectKind::Role => self.roles.contains_key(&object.name),
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);
@@ -169,7 +182,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::model::{Sweep, Tags};
+    use crate::model::{Policy, Sweep, Tags, User};
     use crate::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT};
 
     fn alice() -> User {

@@ -10,6 +10,7 @@ use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
+use super::role::WantedRole;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -142,6 +143,8 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+    /// Roles.
+    pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
 }
 
 impl WantedAccount {
@@ -155,6 +158,7 @@ impl WantedAccount {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Role => any(self.roles.get(&object.name), |claim| claim.owner == *owner),
         }
     }
 }

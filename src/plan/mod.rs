@@ -16,6 +16,7 @@ mod removal;
 mod render;
 mod report;
 mod restarts;
+mod role;
 mod rules;
 mod secrets;
 mod still;

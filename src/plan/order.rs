@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget};
+use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -93,6 +93,7 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
         CloudAction::CreateGroup(_)
+        | CloudAction::Role(RoleAction::Create(_))
         | CloudAction::CreateUser(_)
         | CloudAction::CreatePolicy(_)
         | CloudAction::MoveGroup { .. }
@@ -164,13 +165,17 @@ fn role_of_binding(at: &ObjRef) -> Option<ObjRef> {
 fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
-        CloudAction::DeleteGroup(_) | CloudAction::DeleteUser(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
+        CloudAction::DeleteGroup(_)
+        | CloudAction::DeleteUser(_)
+        | CloudAction::DeletePolicy(_)
+        | CloudAction::Role(RoleAction::Delete(_)) => vec![freed(object)],
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
+        | CloudAction::Role(RoleAction::SetTrust { .. })
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]

@@ -13,6 +13,7 @@ mod passwords;
 mod policies;
 mod read;
 mod refusal;
+mod roles;
 mod shapes;
 mod sweep;
 mod users;
@@ -26,7 +27,7 @@ use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    RoleAction, Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
@@ -64,6 +65,7 @@ fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Group => "IAM group",
         ObjectKind::Policy => "IAM policy",
+        ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
     }
 }
@@ -126,9 +128,14 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
+                ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Group => groups::set_tags(&act),
             },
-            CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
+            CloudAction::SetBoundary { of, boundary } if of.kind == ObjectKind::Role => {
+                roles::set_boundary(&act, &of.name, boundary.as_deref()).await
+            }
+            CloudAction::SetBoundary { of, boundary } => users::set_boundary(&act, &of.name, boundary.as_deref()).await,
+            CloudAction::Role(action) => roles::carry_out(&act, action, inventory).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
@@ -163,9 +170,10 @@ impl Aws {
     ) -> Result<Effect, Fault> {
         let mut objects = vec![action.object()];
         match action {
-            CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_) | CloudAction::CreateUser(_) => {
-                return Err(denied);
-            }
+            CloudAction::CreateGroup(_)
+            | CloudAction::CreatePolicy(_)
+            | CloudAction::CreateUser(_)
+            | CloudAction::Role(RoleAction::Create(_)) => return Err(denied),
             CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {
                 objects.push(ObjectId::group(group));
             }

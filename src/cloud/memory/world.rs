@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User};
+use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) users: BTreeMap<CloudName, User>,
     /// Groups; members are on the users.
     pub(crate) groups: BTreeMap<CloudName, Group>,
+    /// Roles.
+    pub(crate) roles: BTreeMap<CloudName, Role>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
     /// The vendor's policies: path by name.
@@ -51,6 +53,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
@@ -78,6 +81,7 @@ impl World {
             ObjectKind::User => self.users.get(&object.name).cloned().map(Finding::User),
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
+            ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
         };
         found.unwrap_or(Finding::Absent)
     }
@@ -86,12 +90,13 @@ impl World {
         if self.logins.contains_key(user) { Login::On } else { Login::Off }
     }
 
-    /// As the bulk call shows it: without keys and without the tags of policies.
+    /// As the bulk call shows it: without keys, the tags of policies and how long sessions of roles last.
     pub(super) fn everything(&self) -> Vec<Finding> {
         let users = self.users.values().map(|user| Finding::User(User { keys: None, ..user.clone() }));
         let groups = self.groups.values().cloned().map(Finding::Group);
         let policies = self.policies.values().map(|policy| Finding::Policy(Policy { tags: None, ..policy.clone() }));
-        users.chain(groups).chain(policies).collect()
+        let roles = self.roles.values().map(|role| Finding::Role(Role { session_seconds: None, ..role.clone() }));
+        users.chain(groups).chain(policies).chain(roles).collect()
     }
 
     pub(super) fn quotas(&self) -> BTreeMap<String, Quota> {
@@ -99,6 +104,7 @@ impl World {
         BTreeMap::from([
             ("Users".to_owned(), Quota { used: used(self.users.len()), limit: self.user_limit }),
             ("Groups".to_owned(), Quota { used: used(self.groups.len()), limit: 300 }),
+            ("Roles".to_owned(), Quota { used: used(self.roles.len()), limit: 1000 }),
             ("Policies".to_owned(), Quota { used: used(self.policies.len()), limit: 1500 }),
         ])
     }
@@ -120,6 +126,9 @@ impl World {
         }
         for group in self.groups.values() {
             wrong.extend(missing(&group.attached, |arn| self.policy_exists(arn), &group.name, "attached"));
+        }
+        for role in self.roles.values() {
+            wrong.extend(missing(&role.attached, |arn| self.policy_exists(arn), &role.name, "attached"));
         }
         wrong.extend(
             self.policies
