@@ -45,7 +45,7 @@ demo-keep: demo-build ## The same, and leave cluster, cloud and operator running
 # Built together, so that dependencies are built once for both.
 .PHONY: demo-build
 demo-build: tools
-	cargo build --locked --package tenantry --package demo
+	cargo build --locked --package tenantry --package demo --package alibaba-emulator
 
 .PHONY: test
 test: test-unit test-alibaba test-it demo ## Run all tests, the quick ones first; the demo is the last of them
@@ -60,7 +60,8 @@ test-alibaba: $(ALIBABA_PYTHON) ## Run the emulator of Alibaba Cloud's own tests
 	cargo test --locked --package alibaba-emulator
 
 .PHONY: test-it
-test-it: tools ## Run the tests on a real control plane and a strict AWS (minutes)
+test-it: tools $(ALIBABA_PYTHON) ## Run the tests on a real control plane, a strict AWS and a strict Alibaba Cloud (minutes)
+	cargo build --locked --package alibaba-emulator
 	cargo test --locked --test '*'
 
 .PHONY: lint

@@ -38,7 +38,8 @@ impl Wakes {
         self.pending.lock()
     }
 
-    pub(super) fn add(&self, wakes: impl IntoIterator<Item = Wake>) {
+    /// What shall be looked at.
+    pub fn add(&self, wakes: impl IntoIterator<Item = Wake>) {
         let mut pending = self.lock();
         pending.wakes.extend(wakes);
         if pending.open && !pending.wakes.is_empty() {

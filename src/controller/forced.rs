@@ -9,7 +9,7 @@ use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
-use crate::cluster::Watched;
+use crate::cluster::{Wake, Watched};
 use crate::desired::{Manifests, manifest_ref};
 use crate::model::{Fault, ObjectKind, Read};
 use crate::names::{ManifestRef, TenantName};
@@ -80,7 +80,9 @@ impl Operator {
     }
 
     async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
-        self.sweep(account).await?;
+        // The reading shows others' drift as well, and no later one will call it new.
+        let others = self.sweep(account).await?.into_iter().filter(|it| it != tenant);
+        self.world.wakes().add(others.map(Wake::Tenant));
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let reads = match object.kind {

@@ -250,3 +250,20 @@ async fn what_people_change_in_the_cluster_is_put_back_and_what_is_not_wanted_go
     let second = namespaces.get("dc-second").await.unwrap();
     assert!(second.metadata.deletion_timestamp.is_none(), "released, not deleted");
 }
+
+#[tokio::test]
+async fn a_forced_reading_for_one_tenant_lets_no_other_tenants_drift_pass_unseen() {
+    let world = &own(launch().argument("--fresh-write=0"), "  driftCheckInterval: 24h").await;
+    for name in ["asks", "drifts"] {
+        let defs = definitions(name);
+        world.apply(&(namespace(&defs) + &tenant(name, "") + &user(name, &defs, "alice", ""))).await;
+        ready(world, &of::<TenantUser>(world, &defs), "alice").await;
+    }
+    let iam = world.moto.iam();
+    iam.remove_user_from_group().user_name("drifts.alice").group_name("drifts").send().await.unwrap();
+    reconcile(world, &Api::<Tenant>::all(world.client()), "asks", "1").await;
+    eventually(world, "the other tenant's user is in its group again", || async {
+        groups_of(&iam, "drifts.alice").await == ["drifts"]
+    })
+    .await;
+}

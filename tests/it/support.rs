@@ -15,7 +15,7 @@ use tenantry::api::ObservedStatus;
 use testbed::aws::Credentials;
 use testbed::wait::DEADLINE;
 use testbed::world::NAMESPACE;
-use testbed::{Launch, Operator, OperatorPolicy, World};
+use testbed::{Clouds, Launch, Operator, OperatorPolicy, World};
 use tokio::sync::OnceCell;
 
 use crate::tenant::{is, launch};
@@ -27,6 +27,33 @@ pub const ACCOUNT: &str = "aws";
 pub async fn shared() -> &'static World {
     static SHARED: OnceCell<World> = OnceCell::const_new();
     SHARED.get_or_init(|| own(launch(), "")).await
+}
+
+/// The CloudAccount on Alibaba Cloud of the worlds that have one.
+pub const ALIBABA: &str = "ali";
+
+/// A world of one's own on Alibaba Cloud, with a CloudAccount [`ALIBABA`] that says `more` (YAML, two spaces deep). The
+/// operator has the rights that docs/alibaba.md gives it, and no others.
+pub async fn own_alibaba(launch: Launch, more: &str) -> World {
+    let world = World::start_with(launch, Clouds::Alibaba).await;
+    connect_alibaba(&world, more).await;
+    world
+}
+
+/// A world of one's own with an account on each cloud, [`ACCOUNT`] and [`ALIBABA`].
+pub async fn own_both(launch: Launch) -> World {
+    let world = World::start_with(launch, Clouds::Both).await;
+    let operator = world.moto.operator(&OperatorPolicy::unbounded(&world.control_plane.cluster_id().await)).await;
+    world.credentials_secret(ACCOUNT, &operator).await;
+    world.apply(&world.cloud_account(ACCOUNT, "")).await;
+    connect_alibaba(&world, "").await;
+    world
+}
+
+async fn connect_alibaba(world: &World, more: &str) {
+    let operator = world.alibaba.operator(&OperatorPolicy::alibaba()).await;
+    world.alibaba_secret(ALIBABA, &operator).await;
+    world.apply(&world.alibaba_account(ALIBABA, more)).await;
 }
 
 /// A world of one's own, with a CloudAccount that says `more` (YAML, two spaces deep). The operator has the rights that

@@ -40,12 +40,12 @@ async fn a_rebuilt_cluster_takes_over_and_another_one_does_not() {
     let credentials = first.moto.another_key("operator").await;
 
     // Everything but the account is lost.
-    let World { control_plane, moto, operator } = first;
+    let World { control_plane, moto, alibaba, operator } = first;
     drop((operator, control_plane));
     let control_plane = ControlPlane::start().await;
     control_plane.install_chart("tenantry-system", &[]).await;
     let operator = Operator::start(&control_plane, &with_id("two")).await;
-    let mut world = World { control_plane, moto, operator };
+    let mut world = World { control_plane, moto, alibaba, operator };
     world.credentials_secret("aws", &credentials).await;
     world.apply(&world.cloud_account("aws", "")).await;
     apply_all(&world).await;

@@ -15,7 +15,7 @@ use crate::layout::{RunDirectory, root, tool};
 /// The account that moto plays.
 pub const ACCOUNT_ID: &str = "123456789012";
 
-/// A fault that moto answers with instead of, or after, doing what it was asked.
+/// A fault that an emulator answers with instead of, or after, doing what it was asked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Fault {
     /// The operation, for example `CreateAccessKey`, or `*`.
@@ -32,6 +32,9 @@ pub struct Fault {
     pub delay: f64,
     /// Only calls whose parameters match these regular expressions, from end to end, for example `UserName`.
     pub parameters: BTreeMap<String, String>,
+    /// Milliseconds until the caller may ask again, which only Alibaba Cloud says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
@@ -39,7 +42,7 @@ impl Fault {
     #[must_use]
     pub fn new(action: &str, status: u16, code: &str, count: u32) -> Self {
         let (action, code) = (action.to_owned(), code.to_owned());
-        Self { action, status, code, count, after: false, delay: 0.0, parameters: BTreeMap::new() }
+        Self { action, status, code, count, after: false, delay: 0.0, parameters: BTreeMap::new(), retry_after: None }
     }
 
     /// `count` calls of `action` are carried out, and their answer is lost behind a 500.
@@ -62,10 +65,10 @@ impl Fault {
     }
 }
 
-/// One call that moto answered.
+/// One call that an emulator answered.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct Call {
-    /// `iam`, `sts`, `s3` or `sagemaker`.
+    /// `iam`, `sts`, `s3` or `sagemaker`; `ram`, `ims`, `sts`, `pai`, `dsw`, `maxcompute` or `odps`.
     pub service: String,
     /// The operation, for example `CreateUser`; empty for S3.
     pub action: String,

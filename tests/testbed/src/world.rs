@@ -1,6 +1,8 @@
-//! Everything together: a control plane with the chart installed, moto, and the operator at work between them.
+//! Everything together: a control plane with the chart installed, the clouds that a test asks for, and the operator at
+//! work between them.
 
 use std::fmt::Debug;
+use std::ops::Deref;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -10,29 +12,61 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::aws::{Credentials, REGION};
-use crate::{ControlPlane, Launch, Moto, Operator, wait};
+use crate::{Alibaba, ControlPlane, Launch, Moto, Operator, alibaba, wait};
 
 /// The operator's namespace.
 pub const NAMESPACE: &str = "tenantry-system";
+
+/// Which clouds a world has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clouds {
+    /// AWS.
+    Aws,
+    /// Alibaba Cloud.
+    Alibaba,
+    /// One account on each.
+    Both,
+}
+
+/// A cloud that is there if it was asked for.
+#[derive(Debug)]
+pub struct Asked<T>(Option<T>);
+
+impl<T> Deref for Asked<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("this world was started without that cloud")
+    }
+}
 
 /// A world with an operator in it.
 #[derive(Debug)]
 pub struct World {
     /// The cluster.
     pub control_plane: ControlPlane,
-    /// The cloud.
-    pub moto: Moto,
+    /// AWS, if it was asked for.
+    pub moto: Asked<Moto>,
+    /// Alibaba Cloud, if it was asked for.
+    pub alibaba: Asked<Alibaba>,
     /// The operator between them.
     pub operator: Operator,
 }
 
 impl World {
-    /// Starts all three.
+    /// Starts a control plane, AWS and the operator.
     pub async fn start(launch: Launch) -> Self {
-        let (control_plane, moto) = tokio::join!(ControlPlane::start(), Moto::start());
+        Self::start_with(launch, Clouds::Aws).await
+    }
+
+    /// Starts a control plane, these clouds and the operator.
+    pub async fn start_with(launch: Launch, clouds: Clouds) -> Self {
+        let moto = async { if clouds == Clouds::Alibaba { None } else { Some(Moto::start().await) } };
+        let alibaba = async { if clouds == Clouds::Aws { None } else { Some(Alibaba::start().await) } };
+        let (control_plane, moto, alibaba) = tokio::join!(ControlPlane::start(), moto, alibaba);
         control_plane.install_chart(&launch.namespace, &[]).await;
         let operator = Operator::start(&control_plane, &launch).await;
-        Self { control_plane, moto, operator }
+        Self { control_plane, moto: Asked(moto), alibaba: Asked(alibaba), operator }
     }
 
     /// A new client with all rights.
@@ -41,19 +75,31 @@ impl World {
         self.control_plane.client()
     }
 
-    /// Puts the credentials into a Secret in the operator's namespace.
+    /// Puts credentials of AWS into a Secret in the operator's namespace.
     ///
     /// # Panics
     /// When the API server refuses.
     pub async fn credentials_secret(&self, name: &str, credentials: &Credentials) {
+        let id = ("AWS_ACCESS_KEY_ID", credentials.access_key_id.as_str());
+        self.secret(name, &[id, ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key)]).await;
+    }
+
+    /// Puts credentials of Alibaba Cloud into a Secret in the operator's namespace.
+    ///
+    /// # Panics
+    /// When the API server refuses.
+    pub async fn alibaba_secret(&self, name: &str, credentials: &alibaba::Credentials) {
+        let id = ("ALIBABA_CLOUD_ACCESS_KEY_ID", credentials.access_key_id.as_str());
+        let token = credentials.security_token().map(|token| ("ALIBABA_CLOUD_SECURITY_TOKEN", token));
+        let key = [id, ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credentials.secret())];
+        self.secret(name, &key.into_iter().chain(token).collect::<Vec<_>>()).await;
+    }
+
+    async fn secret(&self, name: &str, entries: &[(&str, &str)]) {
         let secrets: Api<Secret> = Api::namespaced(self.client(), NAMESPACE);
-        let entry = |key: &str, value: &str| (key.to_owned(), ByteString(value.as_bytes().to_vec()));
-        let data = [
-            entry("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
-            entry("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
-        ];
+        let data = entries.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-        let secret = Secret { metadata, data: Some(data.into()), ..Secret::default() };
+        let secret = Secret { metadata, data: Some(data.collect()), ..Secret::default() };
         secrets.create(&PostParams::default(), &secret).await.expect("the Secret is made");
     }
 
@@ -67,6 +113,19 @@ impl World {
              kind: CloudAccount\n\
              metadata: {{name: {name}}}\n\
              spec:\n  aws: {{region: {REGION}, endpointUrl: '{url}', credentialsSecret: {name}}}\n{more}\n"
+        )
+    }
+
+    /// A CloudAccount on the emulator of Alibaba Cloud, with the credentials in the Secret of the same name. `more` is
+    /// further YAML of its `spec`, two spaces deep.
+    #[must_use]
+    pub fn alibaba_account(&self, name: &str, more: &str) -> String {
+        let (url, region) = (self.alibaba.url(), alibaba::REGION);
+        format!(
+            "---\napiVersion: tenantry.dev/v1alpha1\n\
+             kind: CloudAccount\n\
+             metadata: {{name: {name}}}\n\
+             spec:\n  alibaba: {{region: {region}, endpointUrl: '{url}', credentialsSecret: {name}}}\n{more}\n"
         )
     }
 
