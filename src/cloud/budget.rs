@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{CloudAction, NotebookAction};
+use crate::model::{CloudAction, NotebookAction, RoleAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -72,6 +72,7 @@ impl Priority {
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
             | CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. })
+            | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }

@@ -5,6 +5,7 @@
 
 mod deeds;
 mod notebooks;
+mod roles;
 mod world;
 
 use std::collections::BTreeMap;
@@ -184,7 +185,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
-        CloudAction::SetBoundary { .. } => "PutUserPermissionsBoundary",
+        CloudAction::SetBoundary { .. } => "PutPermissionsBoundary",
+        CloudAction::Role(action) => roles::operation_of(action),
         CloudAction::CreatePolicy(_) => "CreatePolicy",
         CloudAction::SetDocument { .. } => "CreatePolicyVersion",
         CloudAction::DeletePolicy(_) => "DeletePolicy",
@@ -227,6 +229,7 @@ impl Cloud for MemoryCloud {
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
                 ObjectKind::Notebook => "GetNotebook",
+                ObjectKind::Role => "GetRole",
             },
         };
         self.call(operation, |world| {

@@ -39,6 +39,7 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
         Finding::Notebook(notebook) => notebook.mark(),
+        Finding::Role(role) => role.mark(),
         Finding::Mark { mark, .. } => mark.clone(),
         Finding::Absent
         | Finding::Keys(_)

@@ -87,7 +87,7 @@ impl Operator {
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group | ObjectKind::Notebook => {
+                ObjectKind::User | ObjectKind::Group | ObjectKind::Role | ObjectKind::Notebook => {
                     account.inventory.lock().hidden_parts(&object)
                 }
             };

@@ -10,6 +10,7 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::notebook::{Notebook, NotebookAction, NotebookList};
+use super::role::{Role, RoleAction};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -81,10 +82,10 @@ pub enum CloudAction {
         /// Keys to remove.
         unset: BTreeSet<String>,
     },
-    /// Sets or removes a user's permissions boundary.
+    /// Sets or removes the permissions boundary of a user or role.
     SetBoundary {
         /// Whose.
-        user: CloudName,
+        of: ObjectId,
         /// The policy's ARN; none removes it.
         boundary: Option<String>,
     },
@@ -113,7 +114,9 @@ pub enum CloudAction {
         /// Which user.
         user: CloudName,
     },
-    /// Attaches a policy to a user or group.
+    /// Does something to a role itself.
+    Role(RoleAction),
+    /// Attaches a policy to a user, group or role.
     Attach {
         /// To which.
         to: ObjectId,
@@ -129,7 +132,7 @@ pub enum CloudAction {
     },
     /// Puts an inline policy in force.
     PutInline {
-        /// On which user or group.
+        /// On which user, group or role.
         of: ObjectId,
         /// The policy's name.
         name: String,
@@ -138,7 +141,7 @@ pub enum CloudAction {
     },
     /// Removes an inline policy.
     DeleteInline {
-        /// Of which user or group.
+        /// Of which user, group or role.
         of: ObjectId,
         /// The policy's name.
         name: String,
@@ -254,6 +257,8 @@ pub enum Finding {
     User(User),
     /// A group.
     Group(Group),
+    /// A role.
+    Role(Role),
     /// A policy.
     Policy(Policy),
     /// A notebook.
@@ -294,14 +299,17 @@ impl CloudAction {
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) => ObjectId::policy(name),
             Self::Notebook(action) => ObjectId::notebook(action.name()),
-            Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
+            Self::Role(action) => action.object(),
+            Self::SetTags { of, .. }
+            | Self::SetBoundary { of, .. }
+            | Self::PutInline { of, .. }
+            | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
             Self::DeleteUser(user)
             | Self::CreateKey(user)
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
-            | Self::SetBoundary { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
@@ -312,6 +320,9 @@ impl CloudAction {
     /// Whether the act only takes something away, so that it is done as well where there is nothing.
     #[must_use]
     pub fn takes_away(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.takes_away();
+        }
         matches!(
             self,
             Self::DeleteGroup(_)
@@ -329,6 +340,9 @@ impl CloudAction {
     /// Whether after the act it is known what the object says and what hangs on it.
     #[must_use]
     pub fn says_all(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.says_all();
+        }
         matches!(
             self,
             Self::CreateGroup(_)
@@ -344,6 +358,9 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.takes_away();
+        }
         matches!(
             self,
             Self::DeleteGroup(_)

@@ -2,7 +2,7 @@
 
 use super::cloud::{ObjectKind, PolicyRef};
 use super::inventory::Inventory;
-use crate::names::{CloudName, is_ram, ram_arn, system_policy_arn};
+use crate::names::{CloudName, is_ram, ram_arn, role_arn_of_ram, system_policy_arn};
 
 impl Inventory {
     /// The ARN of a SageMaker notebook; SageMaker writes names in lower case there.
@@ -21,6 +21,9 @@ impl Inventory {
     /// The ARN that an object of this account has or would have.
     #[must_use]
     pub fn arn(&self, kind: ObjectKind, path: &str, name: &CloudName) -> String {
+        if self.is_ram() && kind == ObjectKind::Role {
+            return role_arn_of_ram(&self.account, name);
+        }
         if self.is_ram() {
             return ram_arn(&self.account, &kind.to_string(), name.as_str());
         }

@@ -22,6 +22,8 @@ pub enum ObjectKind {
     Notebook,
     /// A policy that can be attached.
     Policy,
+    /// A role that may be assumed.
+    Role,
     /// A user.
     User,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for ObjectKind {
             Self::Group => "group",
             Self::Notebook => "notebook",
             Self::Policy => "policy",
+            Self::Role => "role",
             Self::User => "user",
         })
     }
@@ -89,12 +92,13 @@ impl ObjectId {
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
-            (ObjectKind::Policy, None) => {
+            (ObjectKind::Policy | ObjectKind::Role, None) => {
                 "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
             }
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
-            (ObjectKind::Notebook, Some(_)) => "Delete that manifest or rename one of the two.",
-            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+            (ObjectKind::Notebook | ObjectKind::Policy | ObjectKind::Role, Some(_)) => {
+                "Delete that manifest or rename one of the two."
+            }
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
     }

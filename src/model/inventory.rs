@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
-use super::login::Login;
+use super::action::Finding;
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::notebook::Notebooks;
+use super::role::Role;
 use super::sweep::FRESH_WRITE;
 use super::unread::Unread;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
-use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,6 +37,8 @@ pub struct Inventory {
     pub users: BTreeMap<CloudName, User>,
     /// Groups on our path.
     pub groups: BTreeMap<CloudName, Group>,
+    /// Roles with our marks or on our path.
+    pub roles: BTreeMap<CloudName, Role>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
     /// Notebooks, as far as they were listed.
@@ -64,6 +65,7 @@ impl Inventory {
             swept: false,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             notebooks: Notebooks::default(),
             others: BTreeMap::new(),
@@ -82,6 +84,7 @@ impl Inventory {
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Notebook => self.notebooks.ours.get(&object.name)?.mark(),
+            ObjectKind::Role => self.roles.get(&object.name)?.mark(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Inventory {
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
             // Its name is what its mark stands for, which is as good.
             ObjectKind::Notebook => return self.notebooks.ours.contains_key(&object.name),
+            ObjectKind::Role => self.roles.get(&object.name).map(|it| &it.path),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -132,6 +136,7 @@ impl Inventory {
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
+                ObjectKind::Role => part.roles.extend(self.roles.get(name).map(|it| (name.clone(), it.clone()))),
             }
         }
         part
@@ -180,6 +185,7 @@ impl Inventory {
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
             ObjectKind::Notebook => self.tenant_by_tags(&self.notebooks.ours.get(name)?.tags),
+            ObjectKind::Role => self.tenant_of_role(self.roles.get(name)?),
         }
     }
 
@@ -187,13 +193,15 @@ impl Inventory {
         let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
+        let roles = self.roles.iter().map(|(name, it)| (ObjectKind::Role, name, self.tenant_of_role(it)));
         let notebooks = self.notebooks.ours.iter();
         let notebooks = notebooks.map(|(name, it)| (ObjectKind::Notebook, name, self.tenant_by_tags(&it.tags)));
-        users
-            .chain(groups)
-            .chain(policies)
-            .chain(notebooks)
-            .filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+        let all = users.chain(groups).chain(policies).chain(roles).chain(notebooks);
+        all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+    }
+
+    fn tenant_of_role<'r>(&self, role: &'r Role) -> Option<&'r str> {
+        self.tenant_by_tags(&role.tags).or_else(|| self.tenant_by_path(&role.path))
     }
 
     fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -211,157 +219,6 @@ impl Inventory {
 
     fn tenant_by_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         crate::names::tenant_in_path(&self.cluster, path)
-    }
-
-    /// Notes an act of ours, so that the next pass sees it without a call.
-    pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
-        self.written.insert(action.object(), now);
-        if action.says_all() {
-            self.unread.remove(&action.object());
-        }
-        if let Effect::Found(found) = effect {
-            self.learn(&action.object(), Finding::clone(found));
-            return;
-        }
-        match action {
-            CloudAction::CreateGroup(group) => {
-                self.groups.insert(group.name.clone(), group.clone());
-                self.count("Groups", 1);
-            }
-            CloudAction::DeleteGroup(name) => {
-                self.groups.remove(name);
-                self.count("Groups", -1);
-            }
-            CloudAction::MoveGroup { group, path } => {
-                if let Some(known) = self.groups.get(group).cloned() {
-                    self.learn(&ObjectId::group(group), Finding::Group(Group { path: path.clone(), ..known }));
-                }
-            }
-            CloudAction::CreateUser(user) => {
-                self.users.insert(user.name.clone(), user.clone());
-                self.count("Users", 1);
-            }
-            CloudAction::DeleteUser(name) => {
-                self.users.remove(name);
-                self.count("Users", -1);
-            }
-            CloudAction::CreatePolicy(policy) => {
-                let mut policy = policy.clone();
-                if let Effect::Arn(arn) = effect {
-                    policy.arn.clone_from(arn);
-                }
-                self.policies.insert(policy.name.clone(), policy);
-                self.count("Policies", 1);
-            }
-            CloudAction::DeletePolicy(name) => {
-                self.policies.remove(name);
-                self.count("Policies", -1);
-            }
-            CloudAction::SetDocument { policy, document } => {
-                if let Some(policy) = self.policies.get_mut(policy) {
-                    policy.document = Some(document.clone());
-                    if let Effect::Version { default, old } = effect {
-                        policy.default_version.clone_from(default);
-                        policy.old_versions.clone_from(old);
-                    }
-                }
-            }
-            CloudAction::Notebook(action) => self.notebooks.record(action, effect),
-            _ => self.record_edge(action, effect),
-        }
-    }
-
-    fn record_edge(&mut self, action: &CloudAction, effect: &Effect) {
-        match action {
-            CloudAction::SetTags { of, set, unset } => {
-                let tags = match of.kind {
-                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
-                    ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
-                    ObjectKind::Notebook => self.notebooks.ours.get_mut(&of.name).map(|it| &mut it.tags),
-                    ObjectKind::Group => None,
-                };
-                if let Some(tags) = tags {
-                    tags.retain(|key, _| !unset.contains(key));
-                    tags.extend(set.clone());
-                }
-            }
-            CloudAction::Attach { to, policy } => {
-                let known = self.resolve(policy);
-                let arn = if let Effect::Arn(arn) = effect { Some(arn.clone()) } else { known };
-                if let (Some(arn), Some(attached)) = (arn, self.attached_mut(to)) {
-                    attached.insert(arn);
-                }
-            }
-            CloudAction::Detach { from, arn } => {
-                if let Some(attached) = self.attached_mut(from) {
-                    attached.remove(arn);
-                }
-            }
-            CloudAction::PutInline { of, name, document } => {
-                if let Some(inline) = self.inline_mut(of) {
-                    inline.insert(name.clone(), document.clone());
-                }
-            }
-            CloudAction::DeleteInline { of, name } => {
-                if let Some(inline) = self.inline_mut(of) {
-                    inline.remove(name);
-                }
-            }
-            _ => self.record_on_user(action, effect),
-        }
-    }
-
-    fn record_on_user(&mut self, action: &CloudAction, effect: &Effect) {
-        let Some(user) = self.users.get_mut(&action.object().name) else { return };
-        match action {
-            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
-            CloudAction::AddMember { group, .. } => {
-                user.groups.insert(group.clone());
-            }
-            CloudAction::RemoveMember { group, .. } => {
-                user.groups.remove(group);
-            }
-            CloudAction::CreateKey(_) => {
-                if let Effect::Key(key) = effect {
-                    let made = AccessKey { id: key.id.clone(), active: true, created: key.created, last_use: None };
-                    user.keys.get_or_insert_default().push(made);
-                }
-            }
-            CloudAction::SetKeyActive { id, active, .. } => {
-                let keys = user.keys.iter_mut().flatten();
-                keys.filter(|key| key.id == *id).for_each(|key| key.active = *active);
-            }
-            CloudAction::DeleteKey { id, .. } => {
-                if let Some(keys) = &mut user.keys {
-                    keys.retain(|key| key.id != *id);
-                }
-            }
-            CloudAction::SetLogin { .. } => user.login = Some(Login::On),
-            CloudAction::DeleteLogin(_) => user.login = Some(Login::Off),
-            _ => {}
-        }
-    }
-
-    fn inline_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeMap<String, Document>> {
-        match of.kind {
-            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
-            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy | ObjectKind::Notebook => None,
-        }
-    }
-
-    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut BTreeSet<String>> {
-        match of.kind {
-            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
-            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::Notebook => None,
-        }
-    }
-
-    fn count(&mut self, quota: &str, by: i64) {
-        if let Some(quota) = self.quotas.get_mut(quota) {
-            quota.used += by;
-        }
     }
 
     /// Takes in what a live read of one object found. A read of a mark alone changes nothing here unless there is no
@@ -400,6 +257,7 @@ impl Inventory {
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                     ObjectKind::Notebook => drop(self.notebooks.ours.remove(&object.name)),
+                    ObjectKind::Role => drop(self.roles.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -433,6 +291,7 @@ impl Inventory {
                     self.others.insert(ObjectId::user(&user.name), stub);
                 }
             }
+            Finding::Role(role) => self.place_role(role),
             Finding::Group(group) => {
                 if on_path(&group.path) {
                     self.groups.insert(group.name.clone(), group);

@@ -8,6 +8,8 @@ mod inventory;
 mod kube;
 mod login;
 mod notebook;
+mod record;
+mod role;
 mod rules;
 mod sweep;
 mod unread;
@@ -23,6 +25,7 @@ pub use kube::{
 };
 pub use login::{Login, LoginWish, Password};
 pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
+pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
 pub use wanted::{

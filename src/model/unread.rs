@@ -39,7 +39,7 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
-        users.chain(rest).collect()
+        users.chain(rest).chain(self.roles.keys().map(ObjectId::role)).collect()
     }
 
     /// The readings that show what no bulk call does.
@@ -60,6 +60,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
             ObjectKind::Notebook => self.notebooks.ours.get(name).cloned().map(Box::new).map(Finding::Notebook),
+            ObjectKind::Role => self.roles.get(name).cloned().map(Finding::Role),
         }
     }
 
@@ -85,6 +86,15 @@ impl Inventory {
                     (Finding::Group(group), None)
                 }
                 None => (Finding::Group(group), unread),
+            },
+            Finding::Role(mut role) => match self.roles.get(&role.name).filter(|_| read) {
+                Some(known) => {
+                    role.trust.clone_from(&known.trust);
+                    role.attached.clone_from(&known.attached);
+                    role.inline.clone_from(&known.inline);
+                    (Finding::Role(role), None)
+                }
+                None => (Finding::Role(role), unread),
             },
             Finding::Policy(mut policy) => {
                 // Another version in force says something else.
@@ -115,6 +125,7 @@ impl Inventory {
         }
         let mut bearers: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
         let all = next.users.keys().map(ObjectId::user).chain(next.groups.keys().map(ObjectId::group));
+        let all = all.chain(next.roles.keys().map(ObjectId::role));
         for object in all {
             if let Some(tenant) = next.tenant_of(object.kind, &object.name).map(str::to_owned) {
                 bearers.entry(tenant).or_default().push(object);
@@ -135,6 +146,7 @@ impl Inventory {
             let has = |object: &&ObjectId| {
                 let attached = match object.kind {
                     ObjectKind::User => next.users.get(&object.name).map(|user| &user.attached),
+                    ObjectKind::Role => next.roles.get(&object.name).map(|role| &role.attached),
                     _ => next.groups.get(&object.name).map(|group| &group.attached),
                 };
                 attached.is_some_and(|attached| attached.contains(&policy.arn))
@@ -157,6 +169,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
             ObjectKind::Notebook => false,
+            ObjectKind::Role => self.roles.contains_key(&object.name),
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);

@@ -11,6 +11,7 @@ use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::notebook::WantedNotebook;
+use super::role::WantedRole;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -145,6 +146,8 @@ pub struct WantedAccount {
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
     /// Notebooks.
     pub notebooks: BTreeMap<CloudName, Vec<WantedNotebook>>,
+    /// Roles.
+    pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
 }
 
 impl WantedAccount {
@@ -159,6 +162,7 @@ impl WantedAccount {
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Notebook => any(self.notebooks.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Role => any(self.roles.get(&object.name), |claim| claim.owner == *owner),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Draft, Rank, keys, logins, secrets};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
-    Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
+    Read, Refusal, RoleAction, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, Mark};
 use crate::policy::{self, Document};
@@ -48,6 +48,9 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     account.list_notebooks();
     for (name, claims) in &target.notebooks {
         account.notebook(name, claims);
+    }
+    for (name, claims) in &target.roles {
+        account.role(name, claims);
     }
     account.remove_unwanted();
     secrets::remove_unwanted(&mut account, target);
@@ -106,6 +109,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Notebook => None,
+            ObjectKind::Role => self.inventory.roles.get(&object.name).map(|it| it.path.clone()),
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
@@ -149,7 +153,7 @@ impl Account<'_, '_, '_> {
 
     /// Whether it is known what the object says and what hangs on it. Where it is not, it is read now, or in its turn if
     /// the statuses say that all was well.
-    fn is_known(&mut self, object: &ObjectId) -> bool {
+    pub(super) fn is_known(&mut self, object: &ObjectId) -> bool {
         let unread = self.inventory.is_unread(object);
         if unread && (!self.draft.wanted.settled || self.inventory.has_moved(object)) {
             self.draft.read(self.name, Read::Object(object.clone()));
@@ -220,7 +224,7 @@ impl Account<'_, '_, '_> {
     }
 
     /// Whether the account's quota has room for one more, counting what this plan already makes.
-    fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
+    pub(super) fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
         let Some(known) = self.inventory.quotas.get(quota).copied() else { return true };
         let planned = self.draft.steps.iter().filter(|step| match &step.action {
             Action::Cloud { account, action } if account == self.name => matches!(
@@ -228,6 +232,7 @@ impl Account<'_, '_, '_> {
                 (CloudAction::CreatePolicy(_), ObjectKind::Policy)
                     | (CloudAction::CreateGroup(_), ObjectKind::Group)
                     | (CloudAction::CreateUser(_), ObjectKind::User)
+                    | (CloudAction::Role(RoleAction::Create(_)), ObjectKind::Role)
             ),
             _ => false,
         });
@@ -293,7 +298,9 @@ impl Account<'_, '_, '_> {
             Standing::Other => {}
             Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
             Standing::Absent => {
-                if !self.has_room(&wanted.owner, "Users", &object) || !self.has_boundary(wanted) {
+                if !self.has_room(&wanted.owner, "Users", &object)
+                    || !self.has_boundary(&wanted.owner, wanted.boundary.as_deref())
+                {
                     return;
                 }
                 let user = User {
@@ -320,10 +327,10 @@ impl Account<'_, '_, '_> {
                 let Some(seen) = self.inventory.users.get(name) else { return };
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
-                if seen.boundary != wanted.boundary && self.has_boundary(wanted) {
+                if seen.boundary != wanted.boundary && self.has_boundary(&wanted.owner, wanted.boundary.as_deref()) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];
-                    let action = CloudAction::SetBoundary { user: name.clone(), boundary };
+                    let action = CloudAction::SetBoundary { of: object.clone(), boundary };
                     self.step(&wanted.owner, Rank::Repair, action, detail);
                 }
                 self.user_edges(&seen, wanted);
@@ -332,14 +339,14 @@ impl Account<'_, '_, '_> {
     }
 
     /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
-    fn has_boundary(&mut self, wanted: &WantedUser) -> bool {
-        let Some(arn) = &wanted.boundary else { return true };
+    pub(super) fn has_boundary(&mut self, subject: &ManifestRef, boundary: Option<&str>) -> bool {
+        let Some(arn) = boundary else { return true };
         let cluster = &self.inventory.cluster;
         let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
-        let there = self.inventory.policies.values().any(|policy| policy.arn == *arn);
+        let there = self.inventory.policies.values().any(|policy| policy.arn == arn);
         if ours && !there {
             let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
-            self.refuse(&wanted.owner, Class::Waiting, message);
+            self.refuse(subject, Class::Waiting, message);
         }
         !ours || there
     }
@@ -370,7 +377,7 @@ impl Account<'_, '_, '_> {
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
     }
 
-    fn attachments(
+    pub(super) fn attachments(
         &mut self,
         of: &ObjectId,
         subject: &ManifestRef,
@@ -426,7 +433,7 @@ impl Account<'_, '_, '_> {
     }
 }
 
-/// The path in the ARN of a user, group or policy.
+/// The path in the ARN of a user, group, role or policy.
 fn path_of_arn(arn: &str) -> &str {
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     let from = resource.find('/').unwrap_or(resource.len());

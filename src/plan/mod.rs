@@ -17,6 +17,7 @@ mod removal;
 mod render;
 mod report;
 mod restarts;
+mod role;
 mod rules;
 mod secrets;
 mod still;

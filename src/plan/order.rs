@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, SecretTarget};
+use crate::model::{
+    CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget,
+};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -95,6 +97,7 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
         CloudAction::CreateGroup(_)
+        | CloudAction::Role(RoleAction::Create(_))
         | CloudAction::CreateUser(_)
         | CloudAction::CreatePolicy(_)
         | CloudAction::MoveGroup { .. }
@@ -171,13 +174,16 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
     match action {
         // A notebook is open to who has it open until it stops.
         CloudAction::DeleteUser(_) => vec![freed(object), Box::new(|account| Event::Quiet(account.clone()))],
-        CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
+        CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_) | CloudAction::Role(RoleAction::Delete(_)) => {
+            vec![freed(object)]
+        }
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
+        | CloudAction::Role(RoleAction::SetTrust { .. })
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]

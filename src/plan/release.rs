@@ -32,6 +32,7 @@ impl Account<'_, '_, '_> {
                 notebook.map(|notebook| notebook.tags.clone())
             }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
+            ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
             ObjectKind::Policy => {
                 let Some(policy) = self.inventory.policies.get(&object.name) else { return };
                 if policy.tags.is_none() {

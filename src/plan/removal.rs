@@ -72,6 +72,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.remove_user(&object.name, subject),
             ObjectKind::Group => self.remove_group(&object.name, subject),
             ObjectKind::Policy => self.remove_policy(&object.name, subject),
+            ObjectKind::Role => self.remove_role(&object.name, subject),
         }
     }
 

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::policies::{self, Verb, edge_call};
 use super::{lists, shapes};
-use crate::model::{Effect, Fault, Inventory, ObjectId, Tags};
+use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Tags};
 use crate::names::{CloudName, ClusterId, TAG_CLUSTER, inline_description, inline_of_description, inline_policy};
 use crate::policy::Document;
 
@@ -20,11 +20,12 @@ pub(super) async fn put(
 ) -> Result<Effect, Fault> {
     let (cluster, differs) = {
         let inventory = inventory.lock();
-        let users = inventory.users.get(&of.name).map(|user| &user.inline);
-        let known = if of.kind == crate::model::ObjectKind::Group {
-            inventory.groups.get(&of.name).map(|group| &group.inline)
-        } else {
-            users
+        let known = match of.kind {
+            ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
+            ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
+            ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook => {
+                inventory.users.get(&of.name).map(|user| &user.inline)
+            }
         };
         (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
     };

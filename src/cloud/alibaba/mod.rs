@@ -19,6 +19,7 @@ mod passwords;
 mod policies;
 mod read;
 mod refusal;
+mod roles;
 mod shapes;
 mod sweep;
 mod users;
@@ -91,6 +92,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "RAM group",
         ObjectKind::Notebook => "DSW instance",
         ObjectKind::Policy => "RAM policy",
+        ObjectKind::Role => "RAM role",
         ObjectKind::User => "RAM user",
     }
 }
@@ -128,11 +130,13 @@ impl Cloud for Alibaba {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
+                ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Group | ObjectKind::Notebook => groups::set_tags(&act),
             },
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
             }
+            CloudAction::Role(action) => roles::carry_out(self, &act, action, inventory).await,
             CloudAction::CreatePolicy(policy) => policies::create(self, &act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await

@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, lists, policies, shapes};
+use super::{Alibaba, lists, policies, roles, shapes};
 use crate::cloud::ownership::mark_of;
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
 use crate::policy::Document;
 
-/// One object, whole. A user costs 3 calls, a group and a policy 2, and each inline policy one.
+/// One object, whole. A user and a role cost 3 calls, a group and a policy 2, and each inline policy one.
 pub(super) async fn object(
     cloud: &Alibaba,
     act: &Act<'_>,
@@ -26,11 +26,12 @@ pub(super) async fn object(
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Role => role(cloud, act, &object.name, &cluster).await,
     };
     absent_or(found)
 }
 
-/// Whose an object is, and of a policy which version is in force: one call, of a policy two.
+/// Whose an object is, and of a policy which version is in force: one call, of a policy or role two.
 pub(super) async fn mark(
     cloud: &Alibaba,
     act: &Act<'_>,
@@ -42,6 +43,7 @@ pub(super) async fn mark(
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Role => roles::read_alone(cloud, act, &object.name).await.map(Finding::Role),
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -55,7 +57,7 @@ pub(super) async fn mark(
 
 /// The tags of a policy: one call.
 pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fault> {
-    absent_or(lists::policy_tags(act, name.as_str()).await.map(Finding::Tags))
+    absent_or(lists::tags_of(act, "policy", name.as_str()).await.map(Finding::Tags))
 }
 
 fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
@@ -65,7 +67,7 @@ fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
     }
 }
 
-fn empty(act: &Act<'_>, action: &str) -> Refused {
+pub(super) fn empty(act: &Act<'_>, action: &str) -> Refused {
     Refused::odd(act.fault(Class::Transient, action, "Alibaba Cloud answered without the object"))
 }
 
@@ -93,6 +95,12 @@ async fn group(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &Clust
     Ok(Finding::Group(group))
 }
 
+async fn role(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &ClusterId) -> Result<Finding, Refused> {
+    let mut role = roles::read_alone(cloud, act, name).await?;
+    (role.attached, role.inline) = edges(cloud, act, &ObjectId::role(name), cluster).await?;
+    Ok(Finding::Role(role))
+}
+
 /// What is attached: policies by ARN, and those that stand for inline ones by their names, with what they say.
 async fn edges(
     cloud: &Alibaba,
@@ -117,7 +125,7 @@ async fn edges(
 
 async fn policy(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<Policy, Refused> {
     let answer = act.send(policies::get_call(name)).await?;
-    let tags = lists::policy_tags(act, name.as_str()).await?;
+    let tags = lists::tags_of(act, "policy", name.as_str()).await?;
     let policy = shapes::policy(&cloud.identity.account, &answer["Policy"], Some(tags));
     let policy = policy.ok_or_else(|| empty(act, "ram:GetPolicy"))?;
     Ok(Policy { document: shapes::document(&answer), ..policy })

@@ -15,6 +15,7 @@ mod passwords;
 mod policies;
 mod read;
 mod refusal;
+mod roles;
 mod sagemaker;
 mod shapes;
 mod sweep;
@@ -29,7 +30,7 @@ use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, NotebookAction, ObjectId, ObjectKind, PasswordRules,
-    Quota, Read, Sweep,
+    Quota, Read, RoleAction, Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
@@ -69,6 +70,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Group => "IAM group",
         ObjectKind::Notebook => notebooks::KIND,
         ObjectKind::Policy => "IAM policy",
+        ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
     }
 }
@@ -143,10 +145,15 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
+                ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Group => groups::set_tags(&act),
                 ObjectKind::Notebook => self.tag_notebook(&act, &of.name, set, unset, inventory).await,
             },
-            CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
+            CloudAction::SetBoundary { of, boundary } if of.kind == ObjectKind::Role => {
+                roles::set_boundary(&act, &of.name, boundary.as_deref()).await
+            }
+            CloudAction::SetBoundary { of, boundary } => users::set_boundary(&act, &of.name, boundary.as_deref()).await,
+            CloudAction::Role(action) => roles::carry_out(&act, action, inventory).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
@@ -185,7 +192,8 @@ impl Aws {
             CloudAction::CreateGroup(_)
             | CloudAction::CreatePolicy(_)
             | CloudAction::CreateUser(_)
-            | CloudAction::Notebook(NotebookAction::Create(_)) => {
+            | CloudAction::Notebook(NotebookAction::Create(_))
+            | CloudAction::Role(RoleAction::Create(_)) => {
                 return Err(denied);
             }
             CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {

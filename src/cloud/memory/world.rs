@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User,
+    AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User,
 };
 use crate::names::{CloudName, ClusterId};
 
@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) users: BTreeMap<CloudName, User>,
     /// Groups; members are on the users.
     pub(crate) groups: BTreeMap<CloudName, Group>,
+    /// Roles.
+    pub(crate) roles: BTreeMap<CloudName, Role>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
     /// Notebooks.
@@ -57,6 +59,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             notebooks: BTreeMap::new(),
             notebooks_made: 0,
@@ -87,6 +90,7 @@ impl World {
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
             ObjectKind::Notebook => self.notebooks.get(&object.name).cloned().map(Box::new).map(Finding::Notebook),
+            ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
         };
         found.unwrap_or(Finding::Absent)
     }
@@ -95,12 +99,13 @@ impl World {
         if self.logins.contains_key(user) { Login::On } else { Login::Off }
     }
 
-    /// As the bulk call shows it: without keys and without the tags of policies.
+    /// As the bulk call shows it: without keys, the tags of policies and how long sessions of roles last.
     pub(super) fn everything(&self) -> Vec<Finding> {
         let users = self.users.values().map(|user| Finding::User(User { keys: None, ..user.clone() }));
         let groups = self.groups.values().cloned().map(Finding::Group);
         let policies = self.policies.values().map(|policy| Finding::Policy(Policy { tags: None, ..policy.clone() }));
-        users.chain(groups).chain(policies).collect()
+        let roles = self.roles.values().map(|role| Finding::Role(Role { session_seconds: None, ..role.clone() }));
+        users.chain(groups).chain(policies).chain(roles).collect()
     }
 
     pub(super) fn quotas(&self) -> BTreeMap<String, Quota> {
@@ -108,6 +113,7 @@ impl World {
         BTreeMap::from([
             ("Users".to_owned(), Quota { used: used(self.users.len()), limit: self.user_limit }),
             ("Groups".to_owned(), Quota { used: used(self.groups.len()), limit: 300 }),
+            ("Roles".to_owned(), Quota { used: used(self.roles.len()), limit: 1000 }),
             ("Policies".to_owned(), Quota { used: used(self.policies.len()), limit: 1500 }),
         ])
     }
@@ -129,6 +135,9 @@ impl World {
         }
         for group in self.groups.values() {
             wrong.extend(missing(&group.attached, |arn| self.policy_exists(arn), &group.name, "attached"));
+        }
+        for role in self.roles.values() {
+            wrong.extend(missing(&role.attached, |arn| self.policy_exists(arn), &role.name, "attached"));
         }
         wrong.extend(
             self.policies
