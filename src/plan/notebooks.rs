@@ -246,3 +246,6 @@ fn starts(seen: &Notebook, wanted: &WantedNotebook) -> bool {
     let has_begun = hours.start.is_some_and(|start| seen.moved.is_some_and(|moved| start > moved));
     (has_begun && !is_night) || !wanted.may_rest()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,13 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::types::AssignmentStatusType;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
-use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
+use tenantry::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
 use testbed::aws::{Credentials, REGION};
 use testbed::moto::ACCOUNT_ID;
 use testbed::rights::BOUNDARY;
 use testbed::{OperatorPolicy, World, certificates, layout};
 
+use crate::notebooks::execution_role;
 use crate::support::{
     annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, text, user,
 };
@@ -33,7 +34,7 @@ struct Story {
 
 impl Story {
     async fn begin() -> Self {
-        let world = World::start(launch().argument("--fresh-write=0")).await;
+        let world = World::start(launch().argument("--fresh-write=0").argument("--notebook-poll=0.5")).await;
         let cluster = world.control_plane.cluster_id().await;
         let boundary = std::fs::read_to_string(layout::root().join("docs/aws/tenant-boundary.json")).unwrap();
         let boundary = boundary.replace("c1a2b3c4", &cluster);
@@ -191,6 +192,26 @@ impl Story {
         iam.attach_group_policy().group_name("guests").policy_arn(arn).send().await.unwrap();
     }
 
+    /// A notebook is made, changed, marked anew and deleted, with the script that stops it when it is idle.
+    async fn a_notebook(&self) {
+        let world = &self.world;
+        let notebooks = of::<TenantNotebook>(world, &self.defs);
+        let lab = |more: &str| {
+            let (defs, head) = (&self.defs, "---\napiVersion: tenantry.dev/v1alpha1\nkind: TenantNotebook\n");
+            format!(
+                "{head}metadata: {{name: lab, namespace: {defs}}}\nspec: {{tenant: lp, user: alice, account: aws, {more}}}\n"
+            )
+        };
+        execution_role(world, "lp").await;
+        world.apply(&lab("instanceType: ml.t3.medium, stopAfterIdle: 2h")).await;
+        ready(world, &notebooks, "lab").await;
+        world.apply(&lab("instanceType: ml.t3.large, stopAfterIdle: 2h")).await;
+        ready(world, &notebooks, "lab").await;
+        delete(world, &notebooks, "lab").await;
+        let role = world.moto.iam().delete_role().role_name("lp.sagemaker_execution");
+        role.send().await.unwrap();
+    }
+
     /// Everything goes, with what people added.
     async fn the_end(&self) {
         delete(&self.world, &self.users, "alice").await;
@@ -237,6 +258,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     story.names_are_taken().await;
     story.a_life().await;
     story.credentials_come_and_go().await;
+    story.a_notebook().await;
     story.by_hand().await;
     story.the_end().await;
     story.retained().await;

@@ -39,7 +39,8 @@ async fn team(world: &World, name: &str, more: &str, users: &[&str]) -> String {
     defs
 }
 
-async fn execution_role(world: &World, tenant: &str) {
+/// The role under which notebooks of a tenant work.
+pub async fn execution_role(world: &World, tenant: &str) {
     let cluster = world.control_plane.cluster_id().await;
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
@@ -210,6 +211,70 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
     assert!(message(&lab).contains("no TenantUser alice"), "{}", message(&lab));
 }
 
+// proves: TenantNotebook.spec.{stopAfterIdle,region} TenantNotebook.spec.schedule.{start,stop,timeZone}
+#[tokio::test]
+async fn a_notebook_keeps_its_hours_and_stops_when_nobody_uses_it() {
+    let world = &own(quick(), "").await;
+    let defs = team(world, "nb", "", &["alice"]).await;
+    let notebooks = of::<TenantNotebook>(world, &defs);
+    let config = |name: String| async move {
+        let input = json!({"NotebookInstanceLifecycleConfigName": name});
+        world.moto.sagemaker(&Credentials::root(), "DescribeNotebookInstanceLifecycleConfig", input).await
+    };
+
+    // Idle: the script is the cloud's to run. Who was stopped by it stays so until its user wants it.
+    world.apply(&notebook("nb", &defs, "idle", "alice", "  stopAfterIdle: 2h")).await;
+    world.apply(&notebook("nb", &defs, "far", "alice", "  region: us-east-1")).await;
+    let name = cloud_name(&ready(world, &notebooks, "idle").await);
+    let script = seen(world, &name).await["NotebookInstanceLifecycleConfigName"].as_str().unwrap().to_owned();
+    assert!(script.starts_with("tenantry-idle-120m-"), "{script}");
+    assert!(config(script.clone()).await.unwrap()["OnStart"][0]["Content"].as_str().is_some_and(|it| it.len() < 16384));
+    as_root(world, "StopNotebookInstance", &name).await;
+    eventually(world, "it stopped", || async { seen(world, &name).await["NotebookInstanceStatus"] == "Stopped" }).await;
+    reconcile(world, &notebooks, "idle", "after it was idle").await;
+    let idle = world.until(notebooks.clone(), "idle", "is stopped", |it| state(it) == "Stopped").await;
+    assert!(message(&idle).contains("its user may start it"), "{}", message(&idle));
+    as_root(world, "StartNotebookInstance", &name).await;
+    reconcile(world, &notebooks, "idle", "after its user came").await;
+    world.until(notebooks.clone(), "idle", "runs", |it| state(it) == "InService").await;
+    // Without the wish it is changed, for which it is stopped.
+    world.apply(&notebook("nb", &defs, "idle", "alice", "")).await;
+    eventually(world, "no script", || async {
+        seen(world, &name).await["NotebookInstanceLifecycleConfigName"].as_str().is_none()
+    })
+    .await;
+    world.until(notebooks.clone(), "idle", "runs again", |it| state(it) == "InService").await;
+    let far = ready(world, &notebooks, "far").await;
+    assert!(far.status.unwrap().instance.unwrap().contains(":us-east-1:"));
+
+    // Hours: it runs since long; the last time to stop was this very minute.
+    let berlin = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+    let now = format!("\"{} {} * * *\"", berlin.minute(), berlin.hour());
+    world.moto.notebooks_age(Duration::from_secs(7200)).await;
+    reconcile(world, &notebooks, "idle", "hours later").await;
+    let hours = |what: &str| format!("  schedule: {{timeZone: Europe/Berlin, {what}}}");
+    world.apply(&notebook("nb", &defs, "idle", "alice", &hours(&format!("stop: {now}")))).await;
+    world.until(notebooks.clone(), "idle", "stops", |it| state(it) == "Stopped").await;
+    world.moto.notebooks_age(Duration::from_secs(7200)).await;
+    reconcile(world, &notebooks, "idle", "more hours later").await;
+    world.apply(&notebook("nb", &defs, "idle", "alice", &hours(&format!("start: {now}")))).await;
+    world.until(notebooks.clone(), "idle", "starts", |it| state(it) == "InService").await;
+    ready(world, &notebooks, "idle").await;
+    for (never, why) in
+        [("start: \"0 0 30 2 *\"".to_owned(), "never comes"), ("start: \"61 0 * * *\"".to_owned(), "is no schedule")]
+    {
+        world.apply(&notebook("nb", &defs, "idle", "alice", &hours(&never))).await;
+        let told = |it: &TenantNotebook| message(it).contains(why);
+        world.until(notebooks.clone(), "idle", why, told).await;
+    }
+    world.apply(&notebook("nb", &defs, "idle", "alice", "  stopAfterIdle: 2h")).await;
+    eventually(world, "a script", || async { config(script.clone()).await.is_ok() }).await;
+    ready(world, &notebooks, "idle").await;
+    delete(world, &notebooks, "idle").await;
+    assert!(config(script).await.is_err(), "the script goes with the last notebook that has it");
+    delete(world, &notebooks, "far").await;
+}
+
 // proves: TenantNotebook.status.message QuotaExceeded CloudError Deleting
 #[tokio::test]
 async fn what_goes_wrong_in_the_cloud_is_told_and_never_makes_two() {
@@ -243,6 +308,17 @@ async fn what_goes_wrong_in_the_cloud_is_told_and_never_makes_two() {
     let second = says(world, &notebooks, "second", "False", "CloudError").await;
     assert!(message(&second).contains("no capacity for ml.t3.medium"), "{}", message(&second));
     assert_eq!(state(&second), "Failed");
+    // What hangs is told, and what failed is tried again, though not at once.
+    world.moto.notebooks_age(Duration::from_secs(7200)).await;
+    world.moto.notebooks_take(Duration::from_secs(600)).await;
+    reconcile(world, &notebooks, "second", "hours later").await;
+    says(world, &notebooks, "second", "False", "Waiting").await;
+    world.moto.notebooks_age(Duration::from_secs(7200)).await;
+    reconcile(world, &notebooks, "second", "more hours later").await;
+    let hangs = |it: &TenantNotebook| message(it).contains("for more than an hour");
+    world.until(notebooks.clone(), "second", "is told to hang", hangs).await;
+    world.moto.notebooks_take(Duration::from_millis(300)).await;
+    world.moto.notebooks_arrive().await;
     // Another type may be there.
     world.apply(&notebook("nb", &defs, "second", "alice", "  instanceType: ml.t3.large")).await;
     ready(world, &notebooks, "second").await;
@@ -310,7 +386,26 @@ async fn everyone_opens_their_own_notebook_and_nobody_elses() {
         let (code, said) = world.moto.sagemaker(alice, operation, input).await.unwrap_err();
         assert_eq!(code, "AccessDeniedException", "{operation}: {said}");
     }
+    // What the command does is asked of the cloud as alice, with the key in her Secret.
+    let (code, url, said) = open(world, &defs, "alice-lab", &[]).await;
+    assert!(code == 0 && url.starts_with("https://"), "{url} {said}");
+    let (code, url, said) = open(world, &defs, "no-lab", &[]).await;
+    assert!(code == 1 && url.is_empty() && said.contains("no-lab"), "{said}");
+    let (code, url, said) = open(world, &defs, "bob-lab", &["--own"]).await;
+    assert!(code == 1 && url.is_empty() && said.contains("your own cloud credentials"), "{said}");
     world.moto.sagemaker(alice, "StopNotebookInstance", named(hers)).await.unwrap();
+    let (code, _, said) = open(world, &defs, "alice-lab", &[]).await;
+    assert!(code == 1 && said.contains("is not InService"), "{said}");
+}
+
+/// `tenantry notebook open`, as an administrator of the cluster without cloud credentials.
+async fn open(world: &World, namespace: &str, name: &str, more: &[&str]) -> (i32, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    command.args(["notebook", "open", &format!("{namespace}/{name}")]).args(more).env_clear();
+    command.env("KUBECONFIG", world.control_plane.kubeconfig()).env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = command.output().await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 #[tokio::test]

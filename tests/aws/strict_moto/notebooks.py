@@ -12,6 +12,7 @@ from moto.iam.models import iam_backends
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import FakeSagemakerNotebookInstance as Notebook
 from moto.sagemaker.models import SageMakerModelBackend as Backend
+from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
 from .patching import add, wrap
@@ -56,6 +57,23 @@ Notebook.start = lambda self: move(self, "Pending", "InService")
 Notebook.stop = lambda self: move(self, "Stopping", "Stopped")
 # The model, which is checked before, knows all types; moto's own list has 38 old ones.
 Notebook.validate_instance_type = lambda self, instance_type: None
+
+
+def age(seconds):
+    """Whatever happened to notebooks until now happened so much earlier; what is on its way goes on."""
+    for regions in sagemaker_backends.values():
+        for backend in regions.values():
+            for notebook in backend.notebook_instances.values():
+                notebook.left -= seconds
+                if time.time() >= notebook.settles_at:
+                    notebook.settles_at -= seconds
+
+
+def arrive():
+    for regions in sagemaker_backends.values():
+        for backend in regions.values():
+            for notebook in backend.notebook_instances.values():
+                notebook.settles_at = min(notebook.settles_at, time.time())
 
 
 def require_state(notebook, allowed, wanted):

@@ -7,8 +7,9 @@ POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
-POST /ext/notebooks    {"seconds"?, "failing"?: [reason], "most"?}: how long a notebook stays in a passing state, why the
-                       next ones that start fail, and how many there may be
+POST /ext/notebooks    {"seconds"?, "failing"?: [reason], "most"?, "age"?, "arrive"?}: how long a notebook stays in a passing state, why the
+                       next ones that start fail, how many there may be, how much longer ago all that
+                       happened to them did, and whether what is on its way is there
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/reset-calls  counters and log start anew
@@ -146,6 +147,9 @@ def switch(path, body):
             notebooks.PACE["seconds"] = value.get("seconds", notebooks.PACE["seconds"])
             notebooks.FAILING[:] = value.get("failing", notebooks.FAILING)
             notebooks.MOST["notebooks"] = value.get("most", notebooks.MOST["notebooks"])
+            notebooks.age(value.get("age", 0))
+            if value.get("arrive"):
+                notebooks.arrive()
         elif path == "/ext/sign-in":
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
         elif path == "/ext/session":

@@ -60,6 +60,16 @@ impl Moto {
         self.turn(&json!({"most": most})).await;
     }
 
+    /// What is on its way has arrived.
+    pub async fn notebooks_arrive(&self) {
+        self.turn(&json!({"arrive": true})).await;
+    }
+
+    /// What happened to notebooks until now happened this much earlier.
+    pub async fn notebooks_age(&self, by: Duration) {
+        self.turn(&json!({"age": by.as_secs()})).await;
+    }
+
     async fn turn(&self, switch: &Value) {
         let url = format!("{}/ext/notebooks", self.url());
         let (status, _) = plain::post(&url, "application/json", switch.to_string()).await.expect("moto answers");
