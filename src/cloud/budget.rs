@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{CloudAction, NotebookAction, RoleAction};
+use crate::model::{CloudAction, NotebookAction, RoleAction, WorkspaceAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -73,6 +73,7 @@ impl Priority {
             | CloudAction::DeleteInline { .. }
             | CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. })
             | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
+            | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }

@@ -6,6 +6,7 @@
 mod deeds;
 mod notebooks;
 mod roles;
+mod workspaces;
 mod world;
 
 use std::collections::BTreeMap;
@@ -185,6 +186,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
+        CloudAction::SetProfile { .. } => "UpdateUser",
         CloudAction::SetBoundary { .. } => "PutPermissionsBoundary",
         CloudAction::Role(action) => roles::operation_of(action),
         CloudAction::CreatePolicy(_) => "CreatePolicy",
@@ -208,6 +210,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
             NotebookAction::Update { .. } => "UpdateNotebook",
             NotebookAction::Delete(_) => "DeleteNotebook",
         },
+        CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
 
@@ -224,12 +227,14 @@ impl Cloud for MemoryCloud {
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
             Read::Notebooks(_) => "ListNotebooks",
+            Read::Workspace(_) => "ListWorkspaces",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
                 ObjectKind::Notebook => "GetNotebook",
                 ObjectKind::Role => "GetRole",
+                ObjectKind::Workspace => "GetWorkspace",
             },
         };
         self.call(operation, |world| {
@@ -249,6 +254,7 @@ impl Cloud for MemoryCloud {
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
                 Read::Notebooks(region) => Finding::Notebooks(world.notebook_list(region)),
+                Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,

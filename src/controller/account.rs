@@ -86,6 +86,7 @@ impl Operator {
         let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
+            changed.extend(self.list_workspaces(name, manifest, &account).await);
             // An orphan's clock runs on what every look shows.
             changed.extend(self.orphans.tenants_in(name));
         }

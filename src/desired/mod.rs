@@ -8,11 +8,13 @@ mod dialect;
 mod grants;
 mod limits;
 mod notebooks;
+mod ram;
 mod roles;
 mod schedule;
 mod settled;
 mod unsupported;
 mod users;
+mod workspaces;
 
 pub use conduct::given_up;
 pub use limits::keys_wanted;
@@ -246,6 +248,7 @@ fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
 impl Compiler<'_> {
     fn compile(&mut self, manifests: &Manifests) {
         self.check_tenant();
+        self.workspaces();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
         let notebooks = self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks);

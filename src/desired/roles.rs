@@ -21,7 +21,9 @@ impl Compiler<'_> {
     pub(super) fn role(&mut self, role: &TenantRole) -> Grant {
         let subject = manifest_ref(ManifestKind::TenantRole, role);
         self.check_role(&subject, role);
+        let in_workspaces = self.workspace_roles(&subject, role);
         let mut grant = Grant {
+            in_workspaces,
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),
@@ -34,7 +36,9 @@ impl Compiler<'_> {
             let per_user = part.is_per_user(&facts);
             let mut attached = part.policies;
             if !part.statements.is_empty() {
-                match self.documents(&facts, part.statements, Some(ANYBODY)) {
+                let tags = self.tags(&facts, &subject, &BTreeMap::new());
+                let refused = facts.refused_tags(&tags).map_or(Ok(()), Err);
+                match refused.and_then(|()| self.documents(&facts, part.statements, Some(ANYBODY))) {
                     Ok(_) if per_user => {
                         let template = Template { role: subject.clone(), statements: part.statements.to_vec() };
                         grant.templates.insert(name.clone(), template);

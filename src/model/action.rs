@@ -10,7 +10,9 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::notebook::{Notebook, NotebookAction, NotebookList};
+use super::profile::Profile;
 use super::role::{Role, RoleAction};
+use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -81,6 +83,13 @@ pub enum CloudAction {
         set: Tags,
         /// Keys to remove.
         unset: BTreeSet<String>,
+    },
+    /// Shows a user to people in another way (Alibaba Cloud).
+    SetProfile {
+        /// Which user.
+        user: CloudName,
+        /// How.
+        profile: Profile,
     },
     /// Sets or removes the permissions boundary of a user or role.
     SetBoundary {
@@ -178,6 +187,8 @@ pub enum CloudAction {
     DeleteLogin(CloudName),
     /// Does something to a notebook.
     Notebook(NotebookAction),
+    /// On a PAI workspace.
+    Workspace(WorkspaceAction),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -187,6 +198,8 @@ pub enum Effect {
     Done,
     /// The policy's ARN (made, or attached).
     Arn(String),
+    /// The id that the user or workspace got.
+    Id(String),
     /// The version now in force and the ones beside it.
     Version {
         /// In force.
@@ -233,6 +246,8 @@ pub enum Read {
     Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+    /// PAI workspaces.
+    Workspace(WorkspaceRead),
 }
 
 impl Read {
@@ -244,6 +259,7 @@ impl Read {
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Notebooks(region) => ObjectId::notebook(&CloudName::new(region.as_str())),
             Self::Object(object) | Self::Mark(object) => object.clone(),
+            Self::Workspace(read) => read.object(),
         }
     }
 }
@@ -278,6 +294,8 @@ pub enum Finding {
     Login(Login),
     /// A policy's tags.
     Tags(Tags),
+    /// PAI workspaces, or who is in one.
+    Workspace(WorkspaceFinding),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -298,6 +316,7 @@ impl CloudAction {
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::Workspace(action) => ObjectId::workspace(action.workspace()),
             Self::Notebook(action) => ObjectId::notebook(action.name()),
             Self::Role(action) => action.object(),
             Self::SetTags { of, .. }
@@ -310,6 +329,7 @@ impl CloudAction {
             | Self::CreateKey(user)
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
+            | Self::SetProfile { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
@@ -321,6 +341,9 @@ impl CloudAction {
     #[must_use]
     pub fn takes_away(&self) -> bool {
         if let Self::Role(action) = self {
+            return action.takes_away();
+        }
+        if let Self::Workspace(action) = self {
             return action.takes_away();
         }
         matches!(
@@ -368,6 +391,7 @@ impl CloudAction {
                 | Self::DeletePolicy(_)
                 | Self::SetDocument { .. }
                 | Self::Notebook(NotebookAction::Delete(_))
+                | Self::Workspace(WorkspaceAction::Delete(_))
         )
     }
 }

@@ -11,6 +11,7 @@ use super::notebook::Notebooks;
 use super::role::Role;
 use super::sweep::FRESH_WRITE;
 use super::unread::Unread;
+use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 
 /// A quota of an account, as the cloud counts it.
@@ -43,6 +44,8 @@ pub struct Inventory {
     pub policies: BTreeMap<CloudName, Policy>,
     /// Notebooks, as far as they were listed.
     pub notebooks: Notebooks,
+    /// PAI workspaces, ours or not.
+    pub workspaces: Workspaces,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
@@ -68,6 +71,7 @@ impl Inventory {
             roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             notebooks: Notebooks::default(),
+            workspaces: Workspaces::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
@@ -85,6 +89,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Notebook => self.notebooks.ours.get(&object.name)?.mark(),
             ObjectKind::Role => self.roles.get(&object.name)?.mark(),
+            ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
 
@@ -114,6 +119,8 @@ impl Inventory {
             // Its name is what its mark stands for, which is as good.
             ObjectKind::Notebook => return self.notebooks.ours.contains_key(&object.name),
             ObjectKind::Role => self.roles.get(&object.name).map(|it| &it.path),
+            // Its description is its mark and its path.
+            ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -124,6 +131,9 @@ impl Inventory {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
         part.notebooks.listed.clone_from(&self.notebooks.listed);
+        part.workspaces = self
+            .workspaces
+            .part_of(|workspace| self.tenant_of(ObjectKind::Workspace, workspace) == Some(tenant.as_str()));
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -137,6 +147,7 @@ impl Inventory {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
                 ObjectKind::Role => part.roles.extend(self.roles.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Workspace => {}
             }
         }
         part
@@ -186,6 +197,7 @@ impl Inventory {
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
             ObjectKind::Notebook => self.tenant_by_tags(&self.notebooks.ours.get(name)?.tags),
             ObjectKind::Role => self.tenant_of_role(self.roles.get(name)?),
+            ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
 
@@ -196,7 +208,9 @@ impl Inventory {
         let roles = self.roles.iter().map(|(name, it)| (ObjectKind::Role, name, self.tenant_of_role(it)));
         let notebooks = self.notebooks.ours.iter();
         let notebooks = notebooks.map(|(name, it)| (ObjectKind::Notebook, name, self.tenant_by_tags(&it.tags)));
-        let all = users.chain(groups).chain(policies).chain(roles).chain(notebooks);
+        let workspaces = self.workspaces.known.iter();
+        let workspaces = workspaces.map(|(name, it)| (ObjectKind::Workspace, name, it.tenant(&self.cluster)));
+        let all = users.chain(groups).chain(policies).chain(roles).chain(notebooks).chain(workspaces);
         all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
     }
 
@@ -250,6 +264,7 @@ impl Inventory {
             }
             Finding::Notebooks(list) => drop(self.absorb_notebooks(list, FRESH_WRITE)),
             Finding::Mark { .. } => {}
+            Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
                 match object.kind {
@@ -258,6 +273,7 @@ impl Inventory {
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                     ObjectKind::Notebook => drop(self.notebooks.ours.remove(&object.name)),
                     ObjectKind::Role => drop(self.roles.remove(&object.name)),
+                    ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -278,6 +294,7 @@ impl Inventory {
             | Finding::Login(_)
             | Finding::Tags(_)
             | Finding::Notebooks(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::Notebook(notebook) => self.place_notebook(*notebook),
             Finding::User(mut user) => {

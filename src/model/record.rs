@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind};
+use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, User};
 use super::inventory::Inventory;
 use super::login::Login;
 use crate::policy::Document;
@@ -35,7 +35,8 @@ impl Inventory {
                 }
             }
             CloudAction::CreateUser(user) => {
-                self.users.insert(user.name.clone(), user.clone());
+                let id = if let Effect::Id(id) = effect { Some(id.clone()) } else { user.id.clone() };
+                self.users.insert(user.name.clone(), User { id, ..user.clone() });
                 self.count("Users", 1);
             }
             CloudAction::DeleteUser(name) => {
@@ -65,6 +66,8 @@ impl Inventory {
                 }
             }
             CloudAction::Notebook(action) => self.notebooks.record(action, effect),
+            CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }
     }
@@ -77,7 +80,7 @@ impl Inventory {
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
                     ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
                     ObjectKind::Notebook => self.notebooks.ours.get_mut(&of.name).map(|it| &mut it.tags),
-                    ObjectKind::Group => None,
+                    ObjectKind::Group | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -153,7 +156,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
-            ObjectKind::Policy | ObjectKind::Notebook => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
         }
     }
 
@@ -162,7 +165,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
-            ObjectKind::Policy | ObjectKind::Notebook => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
         }
     }
 

@@ -12,6 +12,7 @@ mod notebooks;
 mod order;
 mod orphans;
 mod people;
+mod profile;
 mod release;
 mod removal;
 mod render;
@@ -21,6 +22,7 @@ mod role;
 mod rules;
 mod secrets;
 mod still;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 

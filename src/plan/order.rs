@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Step};
 use crate::model::{
     CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget,
+    WorkspaceAction,
 };
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
@@ -113,6 +114,10 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. }) => {
             vec![Box::new(|account| Event::Quiet(account.clone()))]
         }
+        CloudAction::Workspace(WorkspaceAction::Create(_)) => vec![exists(object)],
+        CloudAction::Workspace(WorkspaceAction::RemoveMember { name, .. }) => {
+            vec![freed(ObjectId::user(&CloudName::new(name)))]
+        }
         _ => Vec::new(),
     }
 }
@@ -178,12 +183,16 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
             vec![freed(object)]
         }
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
+        CloudAction::Workspace(WorkspaceAction::AddMember { user, .. }) => {
+            vec![exists(object), exists(ObjectId::user(user))]
+        }
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
         | CloudAction::Role(RoleAction::SetTrust { .. })
+        | CloudAction::SetProfile { .. }
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]

@@ -23,7 +23,7 @@ pub(super) async fn put(
         let known = match of.kind {
             ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
             ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
-            ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook => {
+            ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => {
                 inventory.users.get(&of.name).map(|user| &user.inline)
             }
         };

@@ -1,4 +1,4 @@
-//! An Alibaba Cloud account: RAM, IMS and STS behind the contract of [`Cloud`], one function a call.
+//! An Alibaba Cloud account: RAM, IMS, STS and PAI's workspaces behind the contract of [`Cloud`], one function a call.
 //!
 //! What RAM lacks is played with what it has: a path is what marks say, a group's mark is its comment, an inline policy
 //! is a policy of its own ([`inline`]).
@@ -24,6 +24,7 @@ mod shapes;
 mod sweep;
 mod users;
 mod wire;
+mod workspaces;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ use self::call::Call;
 use super::{Cloud, Priority};
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Sweep, WorkspaceRead,
 };
 use crate::names::CloudName;
 
@@ -94,6 +95,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "RAM policy",
         ObjectKind::Role => "RAM role",
         ObjectKind::User => "RAM user",
+        ObjectKind::Workspace => "PAI workspace",
     }
 }
 
@@ -116,6 +118,8 @@ impl Cloud for Alibaba {
             )),
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+            Read::Workspace(WorkspaceRead::Region(region)) => workspaces::list(&act, region).await,
+            Read::Workspace(WorkspaceRead::Members(workspace)) => workspaces::members(&act, workspace, inventory).await,
         }
     }
 
@@ -131,8 +135,9 @@ impl Cloud for Alibaba {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Notebook => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::Workspace => groups::set_tags(&act),
             },
+            CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
             }
@@ -160,6 +165,7 @@ impl Cloud for Alibaba {
                 "paidsw:CreateInstance",
                 "notebooks on Alibaba Cloud are not supported yet",
             )),
+            CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
     }
 

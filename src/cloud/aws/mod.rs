@@ -72,6 +72,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "IAM policy",
         ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
+        ObjectKind::Workspace => "workspace",
     }
 }
 
@@ -96,6 +97,7 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => self.whose(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
 
@@ -146,9 +148,12 @@ impl Aws {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
                 ObjectKind::Notebook => self.tag_notebook(&act, &of.name, set, unset, inventory).await,
             },
+            CloudAction::SetProfile { .. } => {
+                Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
+            }
             CloudAction::SetBoundary { of, boundary } if of.kind == ObjectKind::Role => {
                 roles::set_boundary(&act, &of.name, boundary.as_deref()).await
             }
@@ -176,6 +181,7 @@ impl Aws {
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
             CloudAction::Notebook(action) => self.notebook(action, inventory).await,
+            CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }
 

@@ -19,6 +19,7 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         // Not IAM's.
         ObjectKind::Notebook => Ok(Finding::Absent),
         ObjectKind::Role => roles::read_whole(act, &object.name).await,
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     absent_or(found)
 }
@@ -36,6 +37,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Err(refused) => Err(refused),
         },
         ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -71,7 +73,9 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         name: CloudName::new(user.user_name),
         path: user.path,
         arn: user.arn,
+        id: None,
         tags: shapes::tags(user.tags.unwrap_or_default()),
+        profile: Default::default(),
         boundary: shapes::boundary(user.permissions_boundary),
         groups: Default::default(),
         attached: Default::default(),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User,
+    Workspace,
 };
 use crate::names::{CloudName, ClusterId};
 
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) notebooks: BTreeMap<CloudName, Notebook>,
     /// How many notebooks were ever made.
     pub(crate) notebooks_made: u64,
+    /// PAI workspaces; their members are always `Some`.
+    pub(crate) workspaces: BTreeMap<CloudName, Workspace>,
     /// The vendor's policies: path by name.
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
@@ -46,6 +49,8 @@ pub(crate) struct World {
     pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
     pub(crate) trespasses: Vec<String>,
+    /// How many workspaces were ever made.
+    pub(crate) workspaces_made: u64,
     /// How many keys were ever made.
     pub(crate) keys_made: u64,
 }
@@ -63,6 +68,7 @@ impl World {
             policies: BTreeMap::new(),
             notebooks: BTreeMap::new(),
             notebooks_made: 0,
+            workspaces: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
             passwords: None,
@@ -71,6 +77,7 @@ impl World {
             logins: BTreeMap::new(),
             password_length: 8,
             trespasses: Vec::new(),
+            workspaces_made: 0,
             keys_made: 0,
         }
     }
@@ -91,6 +98,7 @@ impl World {
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
             ObjectKind::Notebook => self.notebooks.get(&object.name).cloned().map(Box::new).map(Finding::Notebook),
             ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
+            ObjectKind::Workspace => self.workspace(&object.name),
         };
         found.unwrap_or(Finding::Absent)
     }
@@ -153,9 +161,11 @@ impl World {
         let name = CloudName::new(name);
         let user = User {
             arn: format!("arn:aws:iam::{}:user{path}{name}", self.account),
+            id: Some(format!("id-of-{name}")),
             name: name.clone(),
             path: path.to_owned(),
             tags: BTreeMap::new(),
+            profile: Default::default(),
             boundary: None,
             groups: BTreeSet::new(),
             attached: BTreeSet::new(),
