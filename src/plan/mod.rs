@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod restarts;
 mod role;
+mod room;
 mod rules;
 mod secrets;
 mod still;
