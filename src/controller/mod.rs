@@ -40,6 +40,8 @@ pub struct Settings {
     pub namespace: String,
     /// The operator's ServiceAccount.
     pub service_account: String,
+    /// Who issues the tokens of this cluster's ServiceAccounts, where the API server says.
+    pub issuer: Option<String>,
     /// How new keys are proved.
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.

@@ -10,6 +10,8 @@ use crate::policy::Document;
 /// One role, compiled.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
+    /// The TenantRole.
+    pub(super) manifest: ManifestRef,
     /// The TenantRole's name.
     pub(super) role: String,
     /// Whether every user has it.
@@ -22,6 +24,13 @@ pub(super) struct Grant {
     pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
     /// Where it is one policy a user, what that is made from, by account.
     pub(super) templates: BTreeMap<AccountName, Template>,
+}
+
+impl Grant {
+    /// Whether this is what a manifest gives: of several roles of one name the oldest counts.
+    pub(super) fn is_of(&self, manifest: &ManifestRef) -> bool {
+        self.manifest == *manifest
+    }
 }
 
 /// What each user's own policy of a role is made from.

@@ -1,14 +1,19 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
 mod account;
+mod cloud_roles;
 mod cluster;
 mod conduct;
 mod credentials;
 mod dialect;
+mod execution;
 mod grants;
+mod keyless;
 mod limits;
+mod passing;
 mod roles;
 mod settled;
+mod trust;
 mod unsupported;
 mod users;
 
@@ -57,6 +62,8 @@ pub struct AccountFacts {
     /// Whether the last looks at it failed in a way that does not pass by itself: credentials that are refused or missing,
     /// or an endpoint that has not answered for a while.
     pub unreadable: bool,
+    /// The issuer that its OIDC provider of this cluster stands for, where that was asked for and answered.
+    pub issuer: Option<String>,
 }
 
 impl AccountFacts {
@@ -90,6 +97,8 @@ pub struct Context {
     pub operator_namespace: String,
     /// The operator's ServiceAccount.
     pub operator_account: String,
+    /// Who issues the tokens of this cluster's ServiceAccounts, where the API server says.
+    pub issuer: Option<String>,
     /// Now.
     pub now: Timestamp,
 }
@@ -243,7 +252,8 @@ impl Compiler<'_> {
         self.check_tenant();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
-        for notebook in self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks) {
+        let notebooks = self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks);
+        for notebook in &notebooks {
             let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
             self.refuse(&subject, None, Class::Invalid, "TenantNotebooks are not supported yet".to_owned());
             self.hold(&subject);
@@ -264,6 +274,9 @@ impl Compiler<'_> {
         // Lowering a limit takes nothing from those who are there.
         let there = |user: &&Arc<TenantUser>| user.status.as_ref().is_some_and(|status| !status.accounts.is_empty());
         users.extend(over.iter().filter(there).cloned());
+        self.assumable_roles(&roles, &users, &grants);
+        self.service_accounts(&grants);
+        self.execution_roles(&roles, &users, &notebooks, &grants);
         self.cluster(&roles, &users);
     }
 

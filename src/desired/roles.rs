@@ -22,6 +22,7 @@ impl Compiler<'_> {
         let subject = manifest_ref(ManifestKind::TenantRole, role);
         self.check_role(&subject, role);
         let mut grant = Grant {
+            manifest: subject.clone(),
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),
@@ -33,10 +34,14 @@ impl Compiler<'_> {
             let Some(part) = part(role, &facts) else { continue };
             let per_user = part.is_per_user(&facts);
             let mut attached = part.policies;
-            if !part.statements.is_empty() {
-                match self.documents(&facts, part.statements, Some(ANYBODY)) {
+            let mut statements = part.statements.to_vec();
+            statements.extend(self.right_to_assume(role, &facts).filter(|_| !per_user));
+            if !statements.is_empty() {
+                let own = self.documents(&facts, part.statements, Some(ANYBODY));
+                let own = own.and_then(|documents| self.only_own_roles(&facts, documents));
+                match own.and_then(|_| self.documents(&facts, &statements, Some(ANYBODY))) {
                     Ok(_) if per_user => {
-                        let template = Template { role: subject.clone(), statements: part.statements.to_vec() };
+                        let template = Template { role: subject.clone(), statements };
                         grant.templates.insert(name.clone(), template);
                     }
                     Ok(documents) => {

@@ -47,9 +47,6 @@ impl Compiler<'_> {
             }
         }
         self.check_abandoned();
-        if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
-            self.unsupported(&tenant, None, "serviceAccounts of a namespace");
-        }
     }
 
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
@@ -57,15 +54,15 @@ impl Compiler<'_> {
             self.wait_for_accounts(subject, None);
         }
         if let Some(alibaba) = &role.spec.alibaba {
+            if let Some(message) = self.reaches_all_roles(&alibaba.system_policies) {
+                self.refuse(subject, None, Class::Invalid, message);
+            }
             if !alibaba.workspace_roles.is_empty() {
                 self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
             }
             if alibaba.max_compute.is_some() {
                 self.unsupported(subject, None, "spec.alibaba.maxCompute");
             }
-        }
-        if role.spec.assumable_by.is_some() {
-            self.unsupported(subject, None, "spec.assumableBy");
         }
     }
 

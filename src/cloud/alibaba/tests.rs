@@ -153,7 +153,10 @@ async fn a_sweep_is_four_lists_each_to_its_end() {
     let sweep = cloud.sweep().await.unwrap();
     assert!(sweep.bare);
     assert_eq!(sweep.found.len(), 2);
-    assert_eq!(stub.actions(), ["GetCallerIdentity", "ListUsers", "ListUsers", "ListGroups", "ListPolicies", "ListRoles"]);
+    assert_eq!(
+        stub.actions(),
+        ["GetCallerIdentity", "ListUsers", "ListUsers", "ListGroups", "ListPolicies", "ListRoles"]
+    );
     assert_eq!(stub.asked.lock()[2].parameters["Marker"], "m1");
     assert_eq!(stub.asked.lock()[4].parameters["PolicyType"], "Custom");
 }

@@ -30,13 +30,40 @@ fn object<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, n
 }
 
 /// What a random tenant has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Shape {
-    /// Each role: whether everyone has it, and which statement it makes.
+    /// Each role: whether everyone has it, and which statement it makes; the third one makes what works under an
+    /// execution role.
     roles: Vec<(bool, u8)>,
+    /// The roles that users may assume.
+    assumable: BTreeSet<usize>,
     /// Each user.
     users: Vec<Person>,
+    /// Each service account, by its roles.
+    pods: Vec<BTreeSet<usize>>,
+    suspended: bool,
 }
+
+impl Shape {
+    fn is_still(&self, person: &Person) -> bool {
+        self.suspended || person.suspended
+    }
+
+    /// The cloud roles by name, each with how many of the tenant's policies hang on it.
+    fn cloud_roles(&self) -> BTreeMap<CloudName, Option<usize>> {
+        let is_role = |role: &&usize| **role < self.roles.len();
+        let assumable = self.assumable.iter().filter(is_role).map(|role| (format!("acme.role-{role}"), Some(1)));
+        let pods = self.pods.iter().enumerate();
+        let pods =
+            pods.map(|(pod, roles)| (format!("acme.acme.pod-{pod}"), Some(roles.iter().filter(is_role).count())));
+        let execution = self.roles.iter().any(|(_, version)| *version == EXECUTING);
+        let execution = execution.then(|| ("acme.sagemaker_execution".to_owned(), None));
+        assumable.chain(pods).chain(execution).map(|(name, count)| (CloudName::new(name), count)).collect()
+    }
+}
+
+/// The statement that needs an execution role.
+const EXECUTING: u8 = 2;
 
 /// What a random user has.
 #[derive(Clone, Debug)]
@@ -72,7 +99,11 @@ fn plain(roles: BTreeSet<usize>, key: bool) -> Person {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let roles = prop::collection::vec((any::<bool>(), 0..3u8), 0..3);
-    (roles, prop::collection::vec(person(), 0..3)).prop_map(|(roles, users)| Shape { roles, users })
+    let assumable = prop::collection::btree_set(0..3usize, 0..2);
+    let pods = prop::collection::vec(prop::collection::btree_set(0..3usize, 0..2), 0..2);
+    let users = prop::collection::vec(person(), 0..3);
+    (roles, assumable, users, pods, prop::bool::weighted(0.2))
+        .prop_map(|(roles, assumable, users, pods, suspended)| Shape { roles, assumable, users, pods, suspended })
 }
 
 fn workload(user: usize) -> ObjRef {
@@ -80,16 +111,27 @@ fn workload(user: usize) -> ObjRef {
 }
 
 fn manifests(shape: &Shape) -> Manifests {
-    let tenant = object("Tenant", None, "acme", json!({"accounts": [{"name": "aws"}]}));
+    let named = |roles: &BTreeSet<usize>| -> Vec<String> {
+        roles.iter().filter(|role| **role < shape.roles.len()).map(|role| format!("role-{role}")).collect()
+    };
+    let pods = shape.pods.iter().enumerate();
+    let pods: Vec<Value> =
+        pods.map(|(pod, roles)| json!({"name": format!("pod-{pod}"), "roles": named(roles)})).collect();
+    let namespaces = json!([{"name": "acme", "serviceAccounts": pods}]);
+    let spec = json!({"accounts": [{"name": "aws"}], "namespaces": namespaces, "suspended": shape.suspended});
+    let tenant = object("Tenant", None, "acme", spec);
     let roles = shape.roles.iter().enumerate().map(|(index, (default, version))| {
-        let statement = json!({"effect": "Allow", "actions": ["s3:GetObject"], "resources": [format!("arn:aws:s3:::bucket-{version}/$(tenant)/*")]});
-        let spec = json!({"tenant": "acme", "default": default, "aws": {"statements": [statement]}});
+        let actions = if *version == EXECUTING { "sagemaker:CreateModel" } else { "s3:GetObject" };
+        let resources = [format!("arn:aws:s3:::bucket-{version}/$(tenant)/*")];
+        let statement = json!({"effect": "Allow", "actions": [actions], "resources": resources});
+        let mut spec = json!({"tenant": "acme", "default": default, "aws": {"statements": [statement]}});
+        if shape.assumable.contains(&index) {
+            spec["assumableBy"] = json!({"users": true});
+        }
         object("TenantRole", Some("acme"), &format!("role-{index}"), spec)
     });
     let users = shape.users.iter().enumerate().map(|(index, person)| {
-        let roles = person.roles.iter().filter(|role| **role < shape.roles.len());
-        let roles: Vec<String> = roles.map(|role| format!("role-{role}")).collect();
-        let mut spec = json!({"tenant": "acme", "roles": roles, "suspended": person.suspended});
+        let mut spec = json!({"tenant": "acme", "roles": named(&person.roles), "suspended": person.suspended});
         if person.key {
             spec["accessKey"] = json!({"rotation": {"every": "10d", "overlap": "24h"}});
             if person.restart {
@@ -111,8 +153,8 @@ fn manifests(shape: &Shape) -> Manifests {
 
 /// The same manifests, in a Tenant that retains what is deleted.
 fn retaining(mut manifests: Manifests) -> Manifests {
-    let spec = json!({"accounts": [{"name": "aws"}], "deletionPolicy": "Retain"});
-    manifests.tenant = Some(object("Tenant", None, "acme", spec));
+    let tenant = manifests.tenant.as_mut().map(Arc::make_mut);
+    tenant.unwrap().spec.deletion_policy = crate::api::DeletionPolicy::Retain;
     manifests
 }
 
@@ -176,7 +218,8 @@ impl Simulation {
     }
 
     fn context(&self) -> Context {
-        let mut spec = json!({"aws": {"region": "eu-west-1"}});
+        let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.example");
+        let mut spec = json!({"aws": {"region": "eu-west-1", "oidcProvider": provider}});
         spec.as_object_mut().unwrap().extend(self.conduct.as_object().unwrap().clone());
         let manifest: Arc<CloudAccount> = object("CloudAccount", None, "aws", spec);
         let facts = AccountFacts {
@@ -185,12 +228,14 @@ impl Simulation {
             partition: "aws".to_owned(),
             trouble: None,
             unreadable: false,
+            issuer: None,
         };
         Context {
             cluster: ClusterId::new("c1"),
             accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
             operator_namespace: "tenantry-system".to_owned(),
             operator_account: "tenantry".to_owned(),
+            issuer: None,
             now: self.now(),
         }
     }
@@ -258,7 +303,19 @@ impl Simulation {
             assert_eq!(world.users.len(), shape.users.len(), "users");
             assert_eq!(world.policies.len(), shape.roles.len(), "policies");
             assert_eq!(world.groups.len(), 1, "groups");
+            let expected = shape.cloud_roles();
+            assert_eq!(world.roles.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "roles");
+            for (name, role) in &world.roles {
+                assert!(expected[name].is_none_or(|count| role.attached.len() == count), "{role:?}");
+                assert_eq!(role.inline.contains_key("tenantry-suspended"), shape.suspended, "{role:?}");
+            }
         });
+        for pod in 0..shape.pods.len() {
+            let at = ObjRef::namespaced(KubeKind::ServiceAccount, "acme", format!("pod-{pod}"));
+            let arn = &state.objects[&at]["metadata"]["annotations"]["eks.amazonaws.com/role-arn"];
+            let role = CloudName::new(format!("acme.acme.pod-{pod}"));
+            assert_eq!(arn, &self.cloud.with(|world| world.roles[&role].arn.clone()));
+        }
         for (index, person) in shape.users.iter().enumerate() {
             let name = CloudName::new(format!("acme.user-{index}"));
             let at =
@@ -266,7 +323,7 @@ impl Simulation {
             let key = state.secrets.get(&at("")).and_then(|secret| secret.key_id.clone());
             let keys = self.cloud.with(|world| world.users[&name].keys.clone().unwrap());
             let active: Vec<&String> = keys.iter().filter(|key| key.active).map(|key| &key.id).collect();
-            if person.suspended {
+            if shape.is_still(person) {
                 assert!(active.is_empty(), "a suspended user has no active key");
             } else {
                 assert_eq!(key.is_some(), person.key, "the Secret of {name}");
@@ -276,15 +333,15 @@ impl Simulation {
                     assert!(self.cloud.with(|world| world.accepts(id, &half)), "the Secret's half is the key's");
                 }
             }
-            if let Some(id) = key.filter(|_| person.restart && !person.suspended) {
+            if let Some(id) = key.filter(|_| person.restart && !shape.is_still(person)) {
                 let told = self.cluster.annotations(&workload(index));
                 assert_eq!(told.into_values().collect::<Vec<_>>(), [id], "its reader has the key");
             }
             let on = self.cloud.with(|world| world.logins.get(&name).cloned());
-            assert_eq!(on.is_some(), person.console && !person.suspended, "the login of {name}");
+            assert_eq!(on.is_some(), person.console && !shape.is_still(person), "the login of {name}");
             if !person.console {
                 assert!(!state.secrets.contains_key(&at("-console")));
-            } else if !person.suspended {
+            } else if !shape.is_still(person) {
                 let login = state.secrets[&at("-console")].login.clone().unwrap();
                 assert!(login.in_force && on == self.cluster.secret_half(&at("-console")), "the Secret's password");
                 let reset = person.reset.map(|value| crate::names::short_hash(&value.to_string()));
@@ -311,7 +368,7 @@ impl Simulation {
 
     /// Ten days: every key is replaced, and what it replaced is gone. No published key stops working before another is.
     async fn rotate(&mut self, shape: &Shape, manifests: &Manifests) {
-        let all_may_act = shape.users.iter().all(|person| !person.suspended);
+        let all_may_act = shape.users.iter().all(|person| !shape.is_still(person));
         for days in [10, 1, 1] {
             self.advance(days);
             for count in 1.. {
@@ -334,7 +391,8 @@ impl Simulation {
 
     fn assert_empty(&self) {
         self.cloud.with(|world| {
-            assert!(world.users.is_empty() && world.groups.is_empty() && world.policies.is_empty(), "{world:#?}");
+            let all = (world.users.len(), world.groups.len(), world.policies.len(), world.roles.len());
+            assert_eq!(all, (0, 0, 0, 0), "{world:#?}");
         });
     }
 }
@@ -363,7 +421,7 @@ async fn story(before: &Shape, after: &Shape, trouble: Option<Trouble>) -> (u64,
     let made = keys(&simulation);
     simulation.rotate(after, &second).await;
     simulation.assert_right(after);
-    let rotating = after.users.iter().filter(|person| person.key && !person.suspended).count();
+    let rotating = after.users.iter().filter(|person| person.key && !after.is_still(person)).count();
     assert!(keys(&simulation) >= made + rotating, "every key was replaced");
     let idle = simulation.cloud.calls();
     let quiet = simulation.pass(&second).await;
@@ -410,7 +468,7 @@ proptest! {
 fn what_people_change_by_hand_is_put_right() {
     let alice =
         Person { roles: BTreeSet::from([1]), key: true, restart: false, console: true, reset: None, suspended: false };
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice] };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;

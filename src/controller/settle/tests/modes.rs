@@ -19,6 +19,8 @@ impl Simulation {
             });
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
+            let roles = world.roles.values().map(|role| json!([role.arn, role.trust, role.attached, role.inline]));
+            let groups = groups.chain(roles);
             json!([users.collect::<Vec<_>>(), groups.collect::<Vec<_>>(), policies.collect::<Vec<_>>()])
         })
     }
@@ -28,6 +30,7 @@ impl Simulation {
         self.cloud.with(|world| {
             let marked = |tags: &crate::model::Tags| tags.keys().any(|key| key.starts_with("tenantry.dev/"));
             assert!(!world.users.values().any(|user| marked(&user.tags)), "{:?}", world.users);
+            assert!(!world.roles.values().any(|role| marked(&role.tags)), "{:?}", world.roles);
             assert!(!world.policies.values().any(|it| it.tags.as_ref().is_some_and(marked)), "{:?}", world.policies);
             assert!(!world.groups.values().any(|group| group.mark(&world.cluster).is_some()), "{:?}", world.groups);
         });
@@ -137,7 +140,8 @@ proptest! {
 
 #[test]
 fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![plain(BTreeSet::from([1]), true)] };
+    let users = vec![plain(BTreeSet::from([1]), true)];
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users, ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.conduct = json!({"extras": "Report"});
@@ -211,7 +215,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
 
 #[test]
 fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
-    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)] };
+    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)], ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
