@@ -64,14 +64,6 @@ impl Operator {
         if let Some(fault) = self.accounts.entry(name).rules.fault {
             return (judge(&fault, 1).0, again);
         }
-        let spec = &manifest.spec;
-        let aws = spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "aws");
-        let alibaba = || spec.alibaba.as_ref().and_then(|alibaba| alibaba.oidc_provider.as_ref()).map(|_| "alibaba");
-        if let Some(cloud) = aws.or_else(alibaba) {
-            let message =
-                format!("spec.{cloud}.oidcProvider is not supported yet; everything else is carried out. Take it out.");
-            return (Verdict::Stalled(Reason::Invalid, message), again);
-        }
         (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
     }
 

@@ -12,7 +12,7 @@ use super::trust::Trust;
 use super::users::{DENIED_POLICY, SUSPENDED_POLICY, everything};
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{self, AssumableBy, TenantRole, TenantUser};
-use crate::model::{Class, PolicyRef, Provider, WantedRole};
+use crate::model::{Class, ObjRef, PolicyRef, Provider, WantedRole};
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT};
 use crate::policy::{self, Document, Effect, Scope, Statement};
 
@@ -28,6 +28,8 @@ pub(super) struct RoleDraft {
     pub(super) attached: BTreeSet<PolicyRef>,
     /// Inline policies of its own.
     pub(super) inline: BTreeMap<String, Document>,
+    /// The ServiceAccount whose tokens open it.
+    pub(super) pod: Option<ObjRef>,
     /// What it should be is refused: what is there stays.
     pub(super) only_still: bool,
 }
@@ -37,7 +39,7 @@ impl Compiler<'_> {
     /// actions, and while the tenant is suspended a Deny of everything, which running sessions feel too.
     pub(super) fn want_role(&mut self, account: &AccountName, facts: &AccountFacts, draft: RoleDraft) {
         let naming = self.naming(facts);
-        let RoleDraft { owner, name, trust, attached, mut inline, mut only_still } = draft;
+        let RoleDraft { owner, name, trust, attached, mut inline, pod, mut only_still } = draft;
         let mut tags = self.tags(facts, &owner, &BTreeMap::new());
         tags.insert(TAG_PRINCIPAL_TENANT.to_owned(), self.tenant_name.to_string());
         let denied = &facts.manifest.spec.denied_actions;
@@ -64,7 +66,7 @@ impl Compiler<'_> {
             only_still = true;
         }
         let boundary = self.boundary(facts);
-        let role = WantedRole { owner, path: naming.path(), tags, trust, boundary, attached, inline, only_still };
+        let role = WantedRole { owner, path: naming.path(), tags, trust, boundary, attached, inline, pod, only_still };
         self.accounts.entry(account.clone()).or_default().roles.entry(name).or_default().push(role);
     }
 
@@ -117,7 +119,8 @@ impl Compiler<'_> {
         let only_still = grant.unknown.contains_key(account);
         let name = naming.role(&role.name_any());
         let (owner, attached, inline) = (subject.clone(), attached.clone(), BTreeMap::new());
-        self.want_role(account, facts, RoleDraft { owner, name, trust: statements, attached, inline, only_still });
+        let draft = RoleDraft { owner, name, trust: statements, attached, inline, pod: None, only_still };
+        self.want_role(account, facts, draft);
     }
 
     /// The users that have a role in an account, by ARN, as RAM's trust policies name them.

@@ -94,7 +94,8 @@ impl Compiler<'_> {
         let inline = BTreeMap::from([(EXECUTION_POLICY.to_owned(), facts.document(statements))]);
         self.accounts.entry(account.clone()).or_default().execution_role = Some(name.clone());
         let (owner, only_still) = (self.tenant_ref.clone(), false);
-        self.want_role(account, facts, RoleDraft { owner, name, trust, attached, inline, only_still });
+        let draft = RoleDraft { owner, name, trust, attached, inline, pod: None, only_still };
+        self.want_role(account, facts, draft);
     }
 }
 

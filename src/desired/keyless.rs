@@ -141,7 +141,8 @@ impl Compiler<'_> {
         let issuer = self.context.issuer.as_deref();
         let trust = trust.service_account(&provider, issuer, namespace, &wanted.name);
         let (owner, inline) = (self.tenant_ref.clone(), BTreeMap::new());
-        self.want_role(account, facts, RoleDraft { owner, name, trust, attached, inline, only_still });
+        let pod = Some(ObjRef::namespaced(KubeKind::ServiceAccount, namespace, &wanted.name));
+        self.want_role(account, facts, RoleDraft { owner, name, trust, attached, inline, pod, only_still });
     }
 
     /// The account's OIDC provider of this cluster.

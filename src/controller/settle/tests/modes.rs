@@ -1,7 +1,7 @@
 //! The modes in which something is left as it is: retained, only observed, or attached by hand and only told.
 
 use super::*;
-use crate::model::{ClusterState, PolicyRef, SecretSeen};
+use crate::model::{ClusterState, PolicyRef, Role, SecretSeen};
 use crate::names::CloudName;
 use crate::plan::Why;
 
@@ -19,9 +19,13 @@ impl Simulation {
             });
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
-            let roles = world.roles.values().map(|role| json!([role.arn, role.trust, role.attached, role.inline]));
-            let groups = groups.chain(roles);
-            json!([users.collect::<Vec<_>>(), groups.collect::<Vec<_>>(), policies.collect::<Vec<_>>()])
+            // Who works under the execution role decides what it has, and one of them is deleted here.
+            let attached =
+                |role: &Role| if role.arn.ends_with("_execution") { json!([]) } else { json!(role.attached) };
+            let trusts = |role: &Role| role.trust.as_ref().map(crate::policy::Document::to_json);
+            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), role.inline]));
+            let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
+            json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])
         })
     }
 
