@@ -86,10 +86,8 @@ impl Operator {
         let objects = account.inventory.lock().of_tenant(tenant);
         for object in objects {
             let reads = match object.kind {
-                ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group | ObjectKind::Role => {
-                    account.inventory.lock().hidden_parts(&object)
-                }
+                ObjectKind::Policy | ObjectKind::Role => vec![Read::Object(object.clone())],
+                ObjectKind::User | ObjectKind::Group => account.inventory.lock().hidden_parts(&object),
             };
             for read in reads {
                 account.learn(&read).await?;

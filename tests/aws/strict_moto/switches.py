@@ -9,6 +9,7 @@ POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
+POST /ext/issuers      {"https://issuer": {"keys": [...]}}: the keys by which tokens are verified
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
@@ -29,7 +30,7 @@ from moto.core.responses import BaseResponse
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading, sessions, users
+from . import enforcement, quotas, reading, sessions, tokens, users
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -53,7 +54,7 @@ class Call:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         self.body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(self.body)
-        enforcement.WIRE.body = self.body
+        enforcement.WIRE.body, enforcement.WIRE.tags = self.body, {}
         self.path = environ.get("PATH_INFO", "")
         self.target = environ.get("HTTP_X_AMZ_TARGET", "")
         self.agent = environ.get("HTTP_USER_AGENT", "")
@@ -120,6 +121,7 @@ def reset():
     FAULTS.clear()
     quotas.OVERRIDES.clear()
     sessions.LENGTH["seconds"] = None
+    tokens.ISSUERS.clear()
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
     reading.PAGE["most"] = LARGEST_PAGE
 
@@ -140,6 +142,8 @@ def switch(path, body):
             enforcement.CLOCK["ahead"] = value["ahead"]
         elif path == "/ext/sign-in":
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
+        elif path == "/ext/issuers":
+            tokens.ISSUERS.update(value)
         elif path == "/ext/session":
             sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":
