@@ -4,6 +4,7 @@
 //! calls finds what it made. The separator is an isolation boundary: Kubernetes names hold no `.`, so a pattern for
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
+mod pai;
 mod ram;
 mod roles;
 
@@ -14,6 +15,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+pub use pai::*;
 pub use ram::*;
 pub use roles::*;
 

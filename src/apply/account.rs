@@ -127,6 +127,7 @@ fn mark_to_be(action: &CloudAction) -> Option<Option<Mark>> {
     match action {
         CloudAction::SetTags { set, .. } => mark_of_tags(set).map(Some),
         CloudAction::MoveGroup { .. } => Some(None),
+        CloudAction::Workspace(action) => action.mark_to_be().map(Some),
         _ => None,
     }
 }

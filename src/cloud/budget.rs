@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{CloudAction, RoleAction};
+use crate::model::{CloudAction, RoleAction, WorkspaceAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -70,6 +70,7 @@ impl Priority {
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
             | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
+            | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
             _ => Self::Normal,
         }

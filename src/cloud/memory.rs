@@ -5,6 +5,7 @@
 
 mod deeds;
 mod roles;
+mod workspaces;
 mod world;
 
 use std::collections::BTreeMap;
@@ -184,6 +185,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::CreateUser(_) => "CreateUser",
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
+        CloudAction::SetProfile { .. } => "UpdateUser",
         CloudAction::SetBoundary { .. } => "PutPermissionsBoundary",
         CloudAction::Role(action) => roles::operation_of(action),
         CloudAction::CreatePolicy(_) => "CreatePolicy",
@@ -200,6 +202,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
 
@@ -215,11 +218,13 @@ impl Cloud for MemoryCloud {
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
+            Read::Workspace(_) => "ListWorkspaces",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
                 ObjectKind::Role => "GetRole",
+                ObjectKind::Workspace => "GetWorkspace",
             },
         };
         self.call(operation, |world| {
@@ -238,6 +243,7 @@ impl Cloud for MemoryCloud {
                     .policies
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
+                Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
@@ -273,6 +279,10 @@ impl Cloud for MemoryCloud {
             Ok(())
         })
         .await
+    }
+
+    async fn issuer_of(&self, _provider: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

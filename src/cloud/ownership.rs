@@ -1,6 +1,6 @@
 //! What is said and done when the name of an object that should be made is taken: ours is done, another's is refused.
 
-use crate::model::{Class, Effect, Fault, Finding, ObjectId};
+use crate::model::{Class, Effect, Fault, Finding, ObjectId, WorkspaceFinding};
 use crate::names::{ClusterId, Mark};
 
 /// The refusal to touch an object that has our name and does not carry the wanted owner's mark. `kind` is what the
@@ -39,7 +39,13 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
         Finding::Role(role) => role.mark(),
+        Finding::Workspace(WorkspaceFinding::One(workspace)) => workspace.mark(),
         Finding::Mark { mark, .. } => mark.clone(),
-        Finding::Absent | Finding::Keys(_) | Finding::LastUse { .. } | Finding::Login(_) | Finding::Tags(_) => None,
+        Finding::Absent
+        | Finding::Keys(_)
+        | Finding::LastUse { .. }
+        | Finding::Login(_)
+        | Finding::Tags(_)
+        | Finding::Workspace(_) => None,
     }
 }

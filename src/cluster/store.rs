@@ -264,6 +264,16 @@ impl Store {
         self.lock().accounts()
     }
 
+    /// Whether any Tenant asks for a PAI workspace in an account, or tells of one.
+    pub(super) fn has_workspaces(&self, name: &AccountName) -> bool {
+        let has = |tenant: &Tenant| {
+            let asks = tenant.spec.accounts.iter().any(|it| it.name == name.as_str() && it.workspace.is_some());
+            let told = tenant.status.iter().flat_map(|status| &status.accounts);
+            asks || told.into_iter().any(|it| it.name == name.as_str() && it.workspace_id.is_some())
+        };
+        self.lock().tenants.iter().any(|(_, tenant)| has(tenant))
+    }
+
     pub(super) fn tenants_of_account(&self, name: &AccountName) -> BTreeSet<TenantName> {
         let uses = |tenant: &Tenant| tenant.spec.accounts.iter().any(|account| account.name == name.as_str());
         let tables = self.lock();

@@ -160,6 +160,12 @@ impl World {
         self.store.is_being_suspended(tenant)
     }
 
+    /// Whether any Tenant asks for a PAI workspace in an account, or tells of one.
+    #[must_use]
+    pub fn has_workspaces(&self, name: &AccountName) -> bool {
+        self.store.has_workspaces(name)
+    }
+
     /// The tenants whose manifests name a CloudAccount.
     #[must_use]
     pub fn tenants_of_account(&self, name: &AccountName) -> BTreeSet<TenantName> {

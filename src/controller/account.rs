@@ -78,6 +78,7 @@ impl Operator {
         let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
+            changed.extend(self.list_workspaces(name, manifest, &account).await);
             // An orphan's clock runs on what every look shows.
             changed.extend(self.orphans.tenants_in(name));
         }
@@ -92,6 +93,14 @@ impl Operator {
                 entry.rules = rules;
                 entry.rules_at = Some(Instant::now());
             });
+        }
+        let provider = manifest.spec.alibaba.as_ref().and_then(|it| it.oidc_provider.as_ref());
+        if let Some(provider) = provider.filter(|_| due || entry.issuer.is_none()) {
+            let issuer = account.cloud.issuer_of(provider).await?;
+            if issuer != entry.issuer {
+                changed.extend(self.world.tenants_of_account(name));
+                self.accounts.update(name, |entry| entry.issuer = issuer);
+            }
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;

@@ -47,6 +47,8 @@ pub(super) struct Entry {
     pub(super) rules: Rules,
     /// The forced reconcile that was answered last.
     pub(super) asked: Asked,
+    /// Whether PAI was asked for workspaces since the start.
+    pub(super) workspaces_looked_for: bool,
     /// When quotas were last read.
     pub(super) quotas_at: Option<Instant>,
 }

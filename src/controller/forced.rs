@@ -1,6 +1,6 @@
 //! Who asks for a pass with fresh reads: two annotations do, and the younger value of the two is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
@@ -11,8 +11,8 @@ use crate::apply::Account;
 use crate::cloud::AnyCloud;
 use crate::cluster::{Wake, Watched};
 use crate::desired::{Manifests, manifest_ref};
-use crate::model::{Fault, ObjectKind, Read};
-use crate::names::{ManifestRef, TenantName};
+use crate::model::{Fault, ObjectKind, Read, WorkspaceRead};
+use crate::names::{ManifestRef, TenantName, region_of_workspace};
 
 const KEYS: [&str; 2] = [annotations::RECONCILE, annotations::FLUX_RECONCILE];
 
@@ -84,10 +84,17 @@ impl Operator {
         let others = self.sweep(account).await?.into_iter().filter(|it| it != tenant);
         self.world.wakes().add(others.map(Wake::Tenant));
         let objects = account.inventory.lock().of_tenant(tenant);
+        let workspaces = objects.iter().filter(|object| object.kind == ObjectKind::Workspace);
+        let regions: BTreeSet<&str> = workspaces.map(|object| region_of_workspace(&object.name).0).collect();
+        for region in regions {
+            account.learn(&Read::Workspace(WorkspaceRead::Region(region.to_owned()))).await?;
+        }
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy | ObjectKind::Role => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group => account.inventory.lock().hidden_parts(&object),
+                ObjectKind::User | ObjectKind::Group | ObjectKind::Workspace => {
+                    account.inventory.lock().hidden_parts(&object)
+                }
             };
             for read in reads {
                 account.learn(&read).await?;

@@ -12,6 +12,7 @@ mod release;
 mod rules;
 mod settle;
 mod work;
+mod workspaces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

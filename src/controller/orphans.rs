@@ -10,7 +10,7 @@ use super::Operator;
 use super::pass::Reached;
 use super::settle::Settled;
 use crate::cluster::Tone;
-use crate::model::{CloudAction, Inventory, ObjectId, ObjectKind, Ripe, Wanted};
+use crate::model::{CloudAction, Inventory, ObjectId, ObjectKind, Ripe, Wanted, WorkspaceAction};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::{Action, Orphan, Outcome};
 
@@ -187,7 +187,10 @@ impl Operator {
             }
             let goes = matches!(
                 action,
-                CloudAction::DeleteUser(_) | CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_)
+                CloudAction::DeleteUser(_)
+                    | CloudAction::DeleteGroup(_)
+                    | CloudAction::DeletePolicy(_)
+                    | CloudAction::Workspace(WorkspaceAction::Delete(_))
             );
             if goes && let Some(id) = self.accounts.entry(account).id {
                 self.orphans.went(&id, now);
@@ -230,7 +233,7 @@ fn is_quiet(inventory: &Inventory, object: &ObjectId) -> bool {
             let keys = inventory.users.get(&object.name).and_then(|user| user.keys.as_ref());
             keys.is_some_and(|keys| keys.iter().all(|key| !key.active))
         }
-        ObjectKind::Group | ObjectKind::Policy | ObjectKind::Role => true,
+        ObjectKind::Group | ObjectKind::Policy | ObjectKind::Role | ObjectKind::Workspace => true,
     }
 }
 

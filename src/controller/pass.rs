@@ -168,6 +168,7 @@ impl Operator {
             let (stands, account) = chosen.entry(inventory).or_insert_with(|| (each.clone(), account)).clone();
             if wanted.accounts.contains_key(&each)
                 || in_secrets.contains(each.as_str())
+                || wanted.conduct.get(&each).is_some_and(|conduct| conduct.workspace_in.is_some())
                 || !account.inventory.lock().of_tenant(name).is_empty()
             {
                 accounts.insert(stands.clone(), account);

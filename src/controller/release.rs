@@ -9,7 +9,7 @@ use crate::apply::Account;
 use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{AccountFacts, Context, Manifests, manifest_ref};
-use crate::model::{Life, SecretSeen, Wanted};
+use crate::model::{Life, Read, SecretSeen, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
 impl Operator {
@@ -82,7 +82,9 @@ impl Operator {
             let unreadable = named_by_tenant.iter().any(unread);
             let is_kept =
                 |seen: &SecretSeen| seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account));
-            let nothing_left = settled.left.steps.is_empty()
+            let looked = !settled.left.reads.values().flatten().any(|read| matches!(read, Read::Workspace(_)));
+            let nothing_left = looked
+                && settled.left.steps.is_empty()
                 && snapshot.cluster.objects.is_empty()
                 && snapshot.cluster.secrets.values().all(is_kept);
             let free = inside == 0 && ours.count() == 0 && !marked && !unreadable && nothing_left;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::apply::{Account, Applier, Gate, Proof};
 use crate::cloud::Cloud;
 use crate::cluster::Cluster;
-use crate::model::{ClusterState, Fault, Wanted};
+use crate::model::{ClusterState, Fault, Read, Wanted};
 use crate::names::AccountName;
 use crate::plan::{Observed, Outcome, Plan, Step, plan};
 
@@ -50,7 +50,7 @@ pub struct Stage<'a, C, K> {
 /// Runs one pass.
 pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
     let mut done: Vec<(Step, Outcome)> = Vec::new();
-    let mut unread = Vec::new();
+    let mut unread = Unread::new();
     for _ in 0..ROUNDS {
         let mut state = (stage.state)();
         let mut known = stage.plan(&state);
@@ -63,15 +63,14 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
                 known = stage.plan(&state);
             }
         }
-        let (mut next, faults) = stage.read_for(known, &state).await;
-        unread.extend(faults);
+        let mut next = stage.read_for(known, &state, &mut unread).await;
         if !next.lookups.is_empty() {
             unread.extend(stage.look_at_workloads(&next).await);
             state = (stage.state)();
             next = stage.plan(&state);
         }
         if next.steps.is_empty() || (stage.gate)() != Gate::Open {
-            return Settled { done, left: next, unread };
+            return Settled { done, left: next, unread: faults(unread) };
         }
         let outcomes = stage.applier(&state).run(&next).await;
         let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
@@ -81,7 +80,14 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
         }
     }
     let left = stage.plan(&(stage.state)());
-    Settled { done, left, unread }
+    Settled { done, left, unread: faults(unread) }
+}
+
+/// What could not be read or looked at in a pass, and why; of a workload no reading is named.
+type Unread = Vec<(AccountName, Option<Read>, Fault)>;
+
+fn faults(unread: Unread) -> Vec<(AccountName, Fault)> {
+    unread.into_iter().map(|(account, _, fault)| (account, fault)).collect()
 }
 
 impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
@@ -96,12 +102,12 @@ impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
         }
     }
 
-    async fn look_at_workloads(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
+    async fn look_at_workloads(&self, plan: &Plan) -> Unread {
         let mut faults = Vec::new();
         let mut seen = BTreeSet::new();
         for lookup in plan.lookups.iter().filter(|lookup| seen.insert(&lookup.workload)) {
             if let Err(fault) = self.cluster.look_at(&lookup.workload).await {
-                faults.push((lookup.account.clone(), fault));
+                faults.push((lookup.account.clone(), None, fault));
             }
         }
         faults
@@ -111,20 +117,22 @@ impl<C: Cloud, K: Cluster> Stage<'_, C, K> {
 impl<C: Cloud, K> Stage<'_, C, K> {
     /// Plans, reads what the plan asks for and plans again, and writes nothing. Also says which readings failed.
     pub async fn look(&self, state: &ClusterState) -> (Plan, Vec<(AccountName, Fault)>) {
-        self.read_for(self.plan(state), state).await
+        let mut unread = Unread::new();
+        let plan = self.read_for(self.plan(state), state, &mut unread).await;
+        (plan, faults(unread))
     }
 
-    /// Reads what a plan for this state asks for and plans again.
-    async fn read_for(&self, mut next: Plan, state: &ClusterState) -> (Plan, Vec<(AccountName, Fault)>) {
-        let mut faults = Vec::new();
+    /// Reads what a plan for this state asks for and plans again. What could not be read is not tried again: a service that
+    /// is away holds up what needs it and nothing else.
+    async fn read_for(&self, mut next: Plan, state: &ClusterState, unread: &mut Unread) -> Plan {
         for _ in 0..READINGS {
-            if next.reads.is_empty() || !faults.is_empty() {
+            let before = unread.len();
+            if !self.read(&next, unread).await && unread.len() == before {
                 break;
             }
-            faults.extend(self.read(&next).await);
             next = self.plan(state);
         }
-        (next, faults)
+        next
     }
 
     /// The plan for what is known now. Inventories are locked only while it is made.
@@ -147,17 +155,22 @@ impl<C: Cloud, K> Stage<'_, C, K> {
         plan(self.wanted, &Observed { accounts, cluster: state, now: (self.now)() })
     }
 
-    async fn read(&self, plan: &Plan) -> Vec<(AccountName, Fault)> {
-        let mut faults = Vec::new();
+    /// Reads all that a plan asks for and did not fail before; says whether anything was read.
+    async fn read(&self, plan: &Plan, unread: &mut Unread) -> bool {
+        let mut any = false;
         for (name, reads) in &plan.reads {
             let Some(account) = self.accounts.get(name) else { continue };
             for read in reads {
-                if let Err(fault) = account.learn(read).await {
-                    faults.push((name.clone(), fault));
+                if unread.iter().any(|(account, failed, _)| account == name && failed.as_ref() == Some(read)) {
+                    continue;
+                }
+                match account.learn(read).await {
+                    Ok(()) => any = true,
+                    Err(fault) => unread.push((name.clone(), Some(read.clone()), fault)),
                 }
             }
         }
-        faults
+        any
     }
 }
 

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::{Compiler, Context};
 use crate::api::{Extras, Management, Tenant, annotations};
-use crate::model::{Class, Conduct};
+use crate::model::{Class, Conduct, Provider};
 use crate::names::AccountName;
 
 /// Of every known CloudAccount, the tenant's or not: what was made in one that it is no longer in must be handled too.
@@ -29,9 +29,18 @@ pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<Ac
     for (name, conduct) in &mut all {
         let mut listed = tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
         conduct.named = listed.any(|account| account.name == name.as_str());
+        conduct.workspace_in = workspace_in(tenant, context, name);
         conduct.abandoned = is_given_up(tenant, context, name);
     }
     all
+}
+
+/// The region in which the Tenant may have a PAI workspace: it asks for one, or its status tells of one.
+fn workspace_in(tenant: Option<&Tenant>, context: &Context, name: &AccountName) -> Option<String> {
+    let facts = context.accounts.get(name).filter(|facts| facts.provider() == Provider::Alibaba)?;
+    let asks = tenant?.spec.accounts.iter().any(|it| it.name == name.as_str() && it.workspace.is_some());
+    let told = || tenant?.status.as_ref()?.accounts.iter().find(|it| it.name == name.as_str())?.workspace_id.clone();
+    (asks || told().is_some()).then(|| facts.region().to_owned())
 }
 
 /// Whether nobody can read the account, and the Tenant or the CloudAccount itself says that it is closed.

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use kube::ResourceExt;
+
 use super::{AccountFacts, Compiler};
 use crate::api::{self, TenantRole};
 use crate::model::{PolicyRef, Provider};
+use crate::names::AccountName;
 use crate::policy::{self, Document, ExpandError, Scope, Statement, Variable, Variables};
 
 /// IAM attaches at most ten managed policies to a user or group (IAM user guide, quotas).
@@ -13,6 +16,8 @@ const AWS_ATTACHMENTS_MAX: usize = 10;
 /// RAM attaches at most ten policies of the customer's and twenty of its own (RAM, "Limits").
 const RAM_CUSTOM_MAX: usize = 10;
 const RAM_SYSTEM_MAX: usize = 20;
+/// Why `$(workspace)` stands for nothing.
+const NO_WORKSPACE: &str = "the tenant has no workspace in this account. Add spec.accounts[].workspace to the Tenant";
 /// What stands for the user's own name in a role.
 const USER: &str = "$(user)";
 
@@ -121,16 +126,23 @@ impl Compiler<'_> {
 
     fn variables(&self, facts: &AccountFacts, user: Option<&str>) -> Variables {
         let (user, workspace) = match facts.provider() {
-            Provider::Aws => ("${aws:PrincipalTag/user}", "an AWS account has no PAI workspace"),
-            Provider::Alibaba => (user.unwrap_or_default(), "PAI workspaces are not supported yet"),
+            Provider::Aws => ("${aws:PrincipalTag/user}", Some("an AWS account has no PAI workspace")),
+            Provider::Alibaba if self.has_workspace(&AccountName::new(facts.manifest.name_any())) => {
+                (user.unwrap_or_default(), None)
+            }
+            Provider::Alibaba => (user.unwrap_or_default(), Some(NO_WORKSPACE)),
         };
-        Variables::new()
+        let variables = match workspace {
+            Some(why) => Variables::new().unavailable(Variable::Workspace, why),
+            // Its id is known once it is there, which the plan sees.
+            None => Variables::new().workspace_later(),
+        };
+        variables
             .with(Variable::Tenant, self.tenant_name.as_str())
             .with(Variable::User, user)
             .with(Variable::Account, facts.id.clone().unwrap_or_default())
             .with(Variable::Region, facts.region())
             .with(Variable::Cluster, self.context.cluster.as_str())
-            .unavailable(Variable::Workspace, workspace)
     }
 }
 

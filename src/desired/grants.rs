@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::workspaces::InWorkspaces;
 use crate::api::Statement;
 use crate::model::PolicyRef;
 use crate::names::{AccountName, ManifestRef};
@@ -24,6 +25,8 @@ pub(super) struct Grant {
     pub(super) documents: BTreeMap<AccountName, Vec<Document>>,
     /// Where it is one policy a user, what that is made from, by account.
     pub(super) templates: BTreeMap<AccountName, Template>,
+    /// What it gives in PAI workspaces.
+    pub(super) in_workspaces: InWorkspaces,
 }
 
 impl Grant {

@@ -164,11 +164,16 @@ impl Compiler<'_> {
                 "{field} of CloudAccount {account} is {provider}, which is not in account {id}. Correct it."
             ));
         }
-        let Some(issuer) = &self.context.issuer else { return Ok(provider.clone()) };
         let known = match facts.provider() {
             Provider::Aws => Some(format!("https://{}", issuer_of_arn(provider))),
             Provider::Alibaba => facts.issuer.clone(),
         };
+        if known.as_deref() == Some("") {
+            return Err(format!(
+                "{field} of CloudAccount {account} is {provider}, and there is no such provider. Make it."
+            ));
+        }
+        let Some(issuer) = &self.context.issuer else { return Ok(provider.clone()) };
         match known.filter(|known| known.trim_end_matches('/') != issuer.trim_end_matches('/')) {
             Some(other) => Err(format!(
                 "{field} of CloudAccount {account} stands for the issuer {other}, and this cluster's tokens are issued by {issuer}: none of them would be accepted. Name the provider of this cluster."

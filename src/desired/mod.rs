@@ -11,11 +11,13 @@ mod grants;
 mod keyless;
 mod limits;
 mod passing;
+mod ram;
 mod roles;
 mod settled;
 mod trust;
 mod unsupported;
 mod users;
+mod workspaces;
 
 pub use conduct::given_up;
 pub use limits::keys_wanted;
@@ -250,6 +252,7 @@ fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
 impl Compiler<'_> {
     fn compile(&mut self, manifests: &Manifests) {
         self.check_tenant();
+        self.workspaces();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
         let notebooks = self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks);

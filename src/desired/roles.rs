@@ -21,8 +21,10 @@ impl Compiler<'_> {
     pub(super) fn role(&mut self, role: &TenantRole) -> Grant {
         let subject = manifest_ref(ManifestKind::TenantRole, role);
         self.check_role(&subject, role);
+        let in_workspaces = self.workspace_roles(&subject, role);
         let mut grant = Grant {
             manifest: subject.clone(),
+            in_workspaces,
             role: role.name_any(),
             default: role.spec.default,
             attached: BTreeMap::new(),
@@ -37,7 +39,9 @@ impl Compiler<'_> {
             let mut statements = part.statements.to_vec();
             statements.extend(self.right_to_assume(role, &facts).filter(|_| !per_user));
             if !statements.is_empty() {
-                let own = self.documents(&facts, part.statements, Some(ANYBODY));
+                let tags = self.tags(&facts, &subject, &BTreeMap::new());
+                let refused = facts.refused_tags(&tags).map_or(Ok(()), Err);
+                let own = refused.and_then(|()| self.documents(&facts, part.statements, Some(ANYBODY)));
                 let own = own.and_then(|documents| self.only_own_roles(&facts, documents));
                 match own.and_then(|_| self.documents(&facts, &statements, Some(ANYBODY))) {
                     Ok(_) if per_user => {

@@ -28,9 +28,6 @@ impl Compiler<'_> {
         }
         for account in &spec.accounts {
             let name = AccountName::new(&account.name);
-            if account.workspace.is_some() {
-                self.unsupported(&tenant, Some(&name), "a workspace");
-            }
             if account.max_compute.is_some() {
                 self.unsupported(&tenant, Some(&name), "maxCompute");
             }
@@ -53,16 +50,13 @@ impl Compiler<'_> {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
         }
-        if let Some(alibaba) = &role.spec.alibaba {
-            if let Some(message) = self.reaches_all_roles(&alibaba.system_policies) {
-                self.refuse(subject, None, Class::Invalid, message);
-            }
-            if !alibaba.workspace_roles.is_empty() {
-                self.unsupported(subject, None, "spec.alibaba.workspaceRoles");
-            }
-            if alibaba.max_compute.is_some() {
-                self.unsupported(subject, None, "spec.alibaba.maxCompute");
-            }
+        if let Some(alibaba) = &role.spec.alibaba
+            && let Some(message) = self.reaches_all_roles(&alibaba.system_policies)
+        {
+            self.refuse(subject, None, Class::Invalid, message);
+        }
+        if role.spec.alibaba.as_ref().is_some_and(|it| it.max_compute.is_some()) {
+            self.unsupported(subject, None, "spec.alibaba.maxCompute");
         }
     }
 

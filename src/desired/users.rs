@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::grants::{Grant, Grants};
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{Grouping, PermissionsBoundary, TenantUser};
-use crate::model::{Class, PolicyRef, Provider, Tags, WantedUser};
+use crate::model::{Class, PolicyRef, Profile, Provider, Tags, WantedUser};
 use crate::names::{
     AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
 };
@@ -50,9 +50,22 @@ impl Compiler<'_> {
                 self.refuse(&subject, None, Class::Invalid, message);
             }
         }
+        self.check_temporary_in_workspaces(&subject, user, grants);
         for (name, facts) in self.accounts_of(&subject, user) {
+            let cloud_name = self.naming(&facts).user(&user.name_any(), Some(user.spec.user_name.as_str()));
+            if let Some(message) = facts.refused_name(&cloud_name) {
+                self.refuse(&subject, Some(&name), Class::Invalid, message);
+                self.hold(&subject);
+                continue;
+            }
             let mut wanted = self.user_in(&subject, user, &name, &facts, grants);
-            wanted.only_still = is_over;
+            wanted.profile = facts.profile(user, &cloud_name);
+            if let Some(message) = facts.refused_tags(&wanted.tags) {
+                self.refuse(&subject, Some(&name), Class::Invalid, message);
+                self.hold(&subject);
+                wanted.only_still = true;
+            }
+            wanted.only_still |= is_over;
             let counted = wanted.attached.difference(&grants.unknown(&name)).cloned().collect();
             let help = "Merge roles, or make some default: true, which go on the group.";
             if let Some(message) = facts.too_many(&counted, wanted.inline.len(), "the user", help) {
@@ -73,8 +86,7 @@ impl Compiler<'_> {
                 self.hold(&subject);
                 wanted.only_still = true;
             }
-            let chosen = Some(user.spec.user_name.as_str());
-            let cloud_name = self.naming(&facts).user(&user.name_any(), chosen);
+            self.member(&subject, user, &name, &cloud_name, grants, wanted.only_still);
             let account = self.accounts.entry(name).or_default();
             account.users.entry(cloud_name).or_default().push(wanted);
         }
@@ -128,6 +140,7 @@ impl Compiler<'_> {
             owner: subject.clone(),
             path: naming.path(),
             tags: self.user_tags(subject, user, facts),
+            profile: Profile::default(),
             boundary: self.boundary(facts),
             groups: grouped.then(|| naming.group()).into_iter().collect(),
             attached,

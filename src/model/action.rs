@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags, User};
 use super::kube::ObjRef;
 use super::login::{Login, Password};
+use super::profile::Profile;
 use super::role::{Role, RoleAction};
+use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
 
@@ -80,6 +82,13 @@ pub enum CloudAction {
         set: Tags,
         /// Keys to remove.
         unset: BTreeSet<String>,
+    },
+    /// Shows a user to people in another way (Alibaba Cloud).
+    SetProfile {
+        /// Which user.
+        user: CloudName,
+        /// How.
+        profile: Profile,
     },
     /// Sets or removes the permissions boundary of a user or role.
     SetBoundary {
@@ -175,6 +184,8 @@ pub enum CloudAction {
     },
     /// Takes a user's console password away.
     DeleteLogin(CloudName),
+    /// On a PAI workspace.
+    Workspace(WorkspaceAction),
 }
 
 /// What an act left behind that the act itself did not say.
@@ -184,6 +195,8 @@ pub enum Effect {
     Done,
     /// The policy's ARN (made, or attached).
     Arn(String),
+    /// The id that the user or workspace got.
+    Id(String),
     /// The version now in force and the ones beside it.
     Version {
         /// In force.
@@ -228,6 +241,8 @@ pub enum Read {
     Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+    /// PAI workspaces.
+    Workspace(WorkspaceRead),
 }
 
 impl Read {
@@ -238,6 +253,7 @@ impl Read {
             Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Object(object) | Self::Mark(object) => object.clone(),
+            Self::Workspace(read) => read.object(),
         }
     }
 }
@@ -268,6 +284,8 @@ pub enum Finding {
     Login(Login),
     /// A policy's tags.
     Tags(Tags),
+    /// PAI workspaces, or who is in one.
+    Workspace(WorkspaceFinding),
     /// There is one; nothing more of it was read.
     Mark {
         /// Whose it is.
@@ -289,6 +307,7 @@ impl CloudAction {
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) => ObjectId::policy(name),
             Self::Role(action) => action.object(),
+            Self::Workspace(action) => ObjectId::workspace(action.workspace()),
             Self::SetTags { of, .. }
             | Self::SetBoundary { of, .. }
             | Self::PutInline { of, .. }
@@ -299,6 +318,7 @@ impl CloudAction {
             | Self::CreateKey(user)
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
+            | Self::SetProfile { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
@@ -310,6 +330,9 @@ impl CloudAction {
     #[must_use]
     pub fn takes_away(&self) -> bool {
         if let Self::Role(action) = self {
+            return action.takes_away();
+        }
+        if let Self::Workspace(action) = self {
             return action.takes_away();
         }
         matches!(
@@ -349,6 +372,13 @@ impl CloudAction {
         if let Self::Role(action) = self {
             return action.takes_away();
         }
-        matches!(self, Self::DeleteGroup(_) | Self::DeleteUser(_) | Self::DeletePolicy(_) | Self::SetDocument { .. })
+        matches!(
+            self,
+            Self::DeleteGroup(_)
+                | Self::DeleteUser(_)
+                | Self::DeletePolicy(_)
+                | Self::SetDocument { .. }
+                | Self::Workspace(WorkspaceAction::Delete(_))
+        )
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::login::Login;
+use super::profile::Profile;
 use crate::names::{CloudName, ClusterId, DESCRIPTION_PREFIX, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 use crate::policy::Document;
 
@@ -24,6 +25,8 @@ pub enum ObjectKind {
     Role,
     /// A user.
     User,
+    /// A PAI workspace.
+    Workspace,
 }
 
 impl fmt::Display for ObjectKind {
@@ -33,6 +36,7 @@ impl fmt::Display for ObjectKind {
             Self::Policy => "policy",
             Self::Role => "role",
             Self::User => "user",
+            Self::Workspace => "workspace",
         })
     }
 }
@@ -64,6 +68,12 @@ impl ObjectId {
     pub fn user(name: &CloudName) -> Self {
         Self { kind: ObjectKind::User, name: name.clone() }
     }
+
+    /// The workspace of that region and name.
+    #[must_use]
+    pub fn workspace(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Workspace, name: name.clone() }
+    }
 }
 
 impl ObjectId {
@@ -79,6 +89,10 @@ impl ObjectId {
             (ObjectKind::Group, _) => {
                 "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
+            (ObjectKind::Workspace, None) => {
+                "Choose another spec.accounts[].workspace.name, or take the workspace over with the annotation tenantry.dev/adopt=true on the Tenant."
+            }
+            (ObjectKind::Workspace, Some(_)) => "Choose another spec.accounts[].workspace.name.",
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
@@ -131,8 +145,12 @@ pub struct User {
     pub path: String,
     /// Its ARN.
     pub arn: String,
+    /// Its id, where other services know it by that (Alibaba Cloud).
+    pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
+    /// How it is shown to people (Alibaba Cloud).
+    pub profile: Profile,
     /// The ARN of its permissions boundary (AWS).
     pub boundary: Option<String>,
     /// The groups it is a member of.

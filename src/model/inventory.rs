@@ -9,6 +9,7 @@ use super::action::Finding;
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::role::Role;
 use super::unread::Unread;
+use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
 
 /// A quota of an account, as the cloud counts it.
@@ -39,6 +40,8 @@ pub struct Inventory {
     pub roles: BTreeMap<CloudName, Role>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
+    /// PAI workspaces, ours or not.
+    pub workspaces: Workspaces,
     /// Everything else that has a name.
     pub others: BTreeMap<ObjectId, Stub>,
     /// Objects of ours of which only what lists show is known.
@@ -63,6 +66,7 @@ impl Inventory {
             groups: BTreeMap::new(),
             roles: BTreeMap::new(),
             policies: BTreeMap::new(),
+            workspaces: Workspaces::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
@@ -79,6 +83,7 @@ impl Inventory {
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Role => self.roles.get(&object.name)?.mark(),
+            ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
 
@@ -106,6 +111,8 @@ impl Inventory {
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
             ObjectKind::Role => self.roles.get(&object.name).map(|it| &it.path),
+            // Its description is its mark and its path.
+            ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
         path.is_some_and(|path| self.tenant_by_path(path).is_some())
     }
@@ -115,6 +122,9 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.workspaces = self
+            .workspaces
+            .part_of(|workspace| self.tenant_of(ObjectKind::Workspace, workspace) == Some(tenant.as_str()));
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -125,6 +135,7 @@ impl Inventory {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
                 ObjectKind::Role => part.roles.extend(self.roles.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Workspace => {}
             }
         }
         part
@@ -173,6 +184,7 @@ impl Inventory {
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
             ObjectKind::Role => self.tenant_of_role(self.roles.get(name)?),
+            ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
 
@@ -181,7 +193,9 @@ impl Inventory {
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
         let roles = self.roles.iter().map(|(name, it)| (ObjectKind::Role, name, self.tenant_of_role(it)));
-        let all = users.chain(groups).chain(policies).chain(roles);
+        let workspaces = self.workspaces.known.iter();
+        let workspaces = workspaces.map(|(name, it)| (ObjectKind::Workspace, name, it.tenant(&self.cluster)));
+        let all = users.chain(groups).chain(policies).chain(roles).chain(workspaces);
         all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
     }
 
@@ -234,6 +248,7 @@ impl Inventory {
                 }
             }
             Finding::Mark { .. } => {}
+            Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
                 match object.kind {
@@ -241,6 +256,7 @@ impl Inventory {
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                     ObjectKind::Role => drop(self.roles.remove(&object.name)),
+                    ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
                 self.unread.remove(object);
@@ -260,6 +276,7 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::User(mut user) => {
                 let mark = user.mark();

@@ -7,12 +7,14 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod profile;
 mod record;
 mod role;
 mod rules;
 mod sweep;
 mod unread;
 mod wanted;
+mod workspace;
 
 pub use action::{CloudAction, Effect, Finding, KeyWish, NewKey, Provider, Read, SecretTarget};
 pub use cloud::{AccessKey, Group, LastUse, ObjectId, ObjectKind, Policy, PolicyRef, Stub, Tags, User, mark_of_tags};
@@ -23,10 +25,16 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
+pub use profile::Profile;
 pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
+pub use unread::State;
 pub use wanted::{
     Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
     WantedPolicy, WantedUser,
+};
+pub use workspace::{
+    Member, WantedMember, WantedWorkspace, Workspace, WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState,
+    Workspaces,
 };

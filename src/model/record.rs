@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::action::{CloudAction, Effect, Finding};
-use super::cloud::{AccessKey, Group, ObjectId, ObjectKind};
+use super::cloud::{AccessKey, Group, ObjectId, ObjectKind, User};
 use super::inventory::Inventory;
 use super::login::Login;
 use crate::policy::Document;
@@ -35,7 +35,8 @@ impl Inventory {
                 }
             }
             CloudAction::CreateUser(user) => {
-                self.users.insert(user.name.clone(), user.clone());
+                let id = if let Effect::Id(id) = effect { Some(id.clone()) } else { user.id.clone() };
+                self.users.insert(user.name.clone(), User { id, ..user.clone() });
                 self.count("Users", 1);
             }
             CloudAction::DeleteUser(name) => {
@@ -55,6 +56,8 @@ impl Inventory {
                 self.count("Policies", -1);
             }
             CloudAction::Role(action) => self.record_on_role(action),
+            CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             CloudAction::SetDocument { policy, document } => {
                 if let Some(policy) = self.policies.get_mut(policy) {
                     policy.document = Some(document.clone());
@@ -75,7 +78,7 @@ impl Inventory {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
                     ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
-                    ObjectKind::Group => None,
+                    ObjectKind::Group | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -151,7 +154,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
@@ -160,7 +163,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 

@@ -50,9 +50,13 @@ impl Inventory {
             next.note_unread(object, self.unread.get(object).copied());
             next.others.extend(self.others.get_key_value(object).map(|(object, stub)| (object.clone(), stub.clone())));
         }
+        next.workspaces = std::mem::take(&mut self.workspaces);
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
         next.swept = true;
+        if bare {
+            next.forget_what_is_gone();
+        }
         let moved = self.compare_attachments(&sweep.attachments, &fresh, &mut next);
         let mut changed = self.changed_tenants(&next);
         changed.extend(moved);
@@ -95,6 +99,7 @@ impl Inventory {
                 next.policies
                     .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
+            ObjectKind::Workspace => {}
         }
     }
 
@@ -129,6 +134,7 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::Workspace(_)
         | Finding::Mark { .. } => None,
     }
 }

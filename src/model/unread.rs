@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Finding, Read};
-use super::cloud::{ObjectId, ObjectKind};
+use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, User};
 use super::inventory::Inventory;
-use crate::names::{CloudName, TenantName};
+use super::role::Role;
+use super::workspace::{Workspace, WorkspaceRead};
+use crate::names::{CloudName, TenantName, ram_policy};
 
 /// Why what an object says and what hangs on it is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,23 @@ pub(super) enum Unread {
     Never,
     /// It was, and lists show that it is another by now.
     Moved,
+}
+
+/// Everything that is known of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is not there.
+    Nothing,
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A policy.
+    Policy(Policy),
+    /// A role.
+    Role(Role),
+    /// A workspace.
+    Workspace(Workspace),
 }
 
 impl Inventory {
@@ -39,12 +58,17 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
-        users.chain(rest).chain(self.roles.keys().map(ObjectId::role)).collect()
+        let workspaces = self.workspaces.known.iter().filter(|(_, it)| it.tenant(&self.cluster).is_some());
+        let workspaces = workspaces.map(|(name, _)| ObjectId::workspace(name));
+        users.chain(rest).chain(self.roles.keys().map(ObjectId::role)).chain(workspaces).collect()
     }
 
     /// The readings that show what no bulk call does.
     #[must_use]
     pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        if object.kind == ObjectKind::Workspace {
+            return vec![Read::Workspace(WorkspaceRead::Members(object.name.clone()))];
+        }
         let whole = self.is_ram().then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
@@ -53,13 +77,14 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> Option<Finding> {
+    pub fn state_of(&self, object: &ObjectId) -> State {
         let name = &object.name;
         match object.kind {
-            ObjectKind::User => self.users.get(name).cloned().map(Finding::User),
-            ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
-            ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
-            ObjectKind::Role => self.roles.get(name).cloned().map(Finding::Role),
+            ObjectKind::User => self.users.get(name).cloned().map_or(State::Nothing, State::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map_or(State::Nothing, State::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map_or(State::Nothing, State::Policy),
+            ObjectKind::Role => self.roles.get(name).cloned().map_or(State::Nothing, State::Role),
+            ObjectKind::Workspace => self.workspaces.known.get(name).cloned().map_or(State::Nothing, State::Workspace),
         }
     }
 
@@ -109,6 +134,21 @@ impl Inventory {
             }
             other => (other, None),
         }
+    }
+
+    /// What lists do not show any more hangs on nothing: whoever deleted it had to take it off first.
+    pub(super) fn forget_what_is_gone(&mut self) {
+        let is_gone = |groups: &BTreeMap<CloudName, Group>, others: &BTreeMap<ObjectId, Stub>, name: &CloudName| {
+            !groups.contains_key(name) && !others.contains_key(&ObjectId::group(name))
+        };
+        for user in self.users.values_mut() {
+            user.groups.retain(|name| !is_gone(&self.groups, &self.others, name));
+        }
+        let own = self.policies.values().map(|policy| policy.arn.clone());
+        let there: BTreeSet<String> = own.chain(self.others.values().map(|stub| stub.arn.clone())).collect();
+        let stays = |arn: &String| ram_policy(arn).is_none_or(|(_, system)| system) || there.contains(arn);
+        self.users.values_mut().for_each(|user| user.attached.retain(stays));
+        self.groups.values_mut().for_each(|group| group.attached.retain(stays));
     }
 
     /// Compares how often each of our policies is attached with what is known. Where that has changed since the last sweep
@@ -168,6 +208,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
             ObjectKind::Role => self.roles.contains_key(&object.name),
+            ObjectKind::Workspace => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {
             self.unread.insert(object.clone(), unread);
@@ -192,7 +233,9 @@ mod tests {
             name: CloudName::new("acme.alice"),
             path: "/tenants/c1/acme/".to_owned(),
             arn: "acs:ram::1:user/acme.alice".to_owned(),
+            id: None,
             tags: marks.map(|(key, value)| tag(key, value)).into_iter().collect::<Tags>(),
+            profile: Default::default(),
             boundary: None,
             groups: Default::default(),
             attached: Default::default(),
@@ -241,17 +284,50 @@ mod tests {
     }
 
     #[test]
+    fn what_hangs_on_a_user_is_forgotten_when_it_is_deleted() {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        let group = |name: &str, path: &str| {
+            let (name, path) = (CloudName::new(name), path.to_owned());
+            Finding::Group(Group { name, path, attached: Default::default(), inline: Default::default() })
+        };
+        let sweep = |inventory: &mut Inventory, found| {
+            inventory.absorb(Sweep { found, bare: true, ..Sweep::default() }, Instant::now(), Duration::ZERO)
+        };
+        let all = || {
+            vec![
+                Finding::User(alice()),
+                Finding::Policy(dev()),
+                group("acme", "/tenants/c1/acme/"),
+                group("people", "/"),
+            ]
+        };
+        sweep(&mut inventory, all());
+        let groups = ["acme", "people"].map(CloudName::new).into();
+        let attached: BTreeSet<String> = [dev().arn, "acs:ram:*:system:policy/ReadOnlyAccess".to_owned()].into();
+        let object = ObjectId::user(&alice().name);
+        inventory.learn(&object, Finding::User(User { groups, attached: attached.clone(), ..alice() }));
+        assert!(sweep(&mut inventory, all()).is_empty());
+        assert_eq!(
+            (inventory.users[&object.name].groups.len(), &inventory.users[&object.name].attached),
+            (2, &attached)
+        );
+        assert_eq!(sweep(&mut inventory, vec![Finding::User(alice())]), [TenantName::new("acme")].into());
+        let left = &inventory.users[&object.name];
+        assert!(left.groups.is_empty() && left.attached.len() == 1, "{left:?}");
+    }
+
+    #[test]
     fn what_was_read_once_outlives_sweeps_that_do_not_show_it() {
         let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
         let object = ObjectId::user(&CloudName::new("acme.alice"));
         let sweep = || Sweep { found: vec![Finding::User(alice())], bare: true, ..Sweep::default() };
         inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
         assert!(inventory.is_unread(&object));
-        let groups = [CloudName::new("acme")].into();
-        inventory.learn(&object, Finding::User(User { groups, ..alice() }));
+        let attached = ["acs:ram:*:system:policy/ReadOnlyAccess".to_owned()].into();
+        inventory.learn(&object, Finding::User(User { attached, ..alice() }));
         assert!(!inventory.is_unread(&object));
         let changed = inventory.absorb(sweep(), Instant::now(), Duration::ZERO);
         assert!(changed.is_empty() && !inventory.is_unread(&object));
-        assert_eq!(inventory.users[&object.name].groups.len(), 1);
+        assert_eq!(inventory.users[&object.name].attached.len(), 1);
     }
 }

@@ -10,7 +10,9 @@ use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
+use super::profile::Profile;
 use super::role::WantedRole;
+use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -55,6 +57,9 @@ pub struct Conduct {
     pub prune_orphans: bool,
     /// The Tenant gives it up: nothing in it is waited for.
     pub abandoned: bool,
+    /// The region in which the tenant may have a PAI workspace, as its manifest or its status says: what is there must be
+    /// known before anything can be said of it.
+    pub workspace_in: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
 }
@@ -116,6 +121,8 @@ pub struct WantedUser {
     pub path: String,
     /// Its tags.
     pub tags: Tags,
+    /// How it is shown to people.
+    pub profile: Profile,
     /// The ARN of its boundary.
     pub boundary: Option<String>,
     /// The groups it is a member of.
@@ -147,6 +154,8 @@ pub struct WantedAccount {
     pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
     /// The one of the roles under which SageMaker or PAI works, where the tenant needs one.
     pub execution_role: Option<CloudName>,
+    /// The tenant's PAI workspace.
+    pub workspace: Option<WantedWorkspace>,
 }
 
 impl WantedAccount {
@@ -161,6 +170,7 @@ impl WantedAccount {
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Role => any(self.roles.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
     }
 }

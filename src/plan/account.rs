@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys, logins, secrets};
+use super::{Action, Draft, Rank, keys, logins, secrets, workspace};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
     Read, Refusal, RoleAction, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
@@ -35,7 +35,14 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     let wanted = draft.wanted;
     let nothing = WantedAccount::default();
     let target = wanted.accounts.get(name).unwrap_or(&nothing);
+    let (target, waiting) = workspace::with_workspace(target, inventory);
     let mut account = Account { draft, name, inventory, cluster, claimed: BTreeSet::new() };
+    account.look_for_workspace();
+    target.workspace.iter().for_each(|workspace| account.workspace(workspace));
+    for (subject, policy) in waiting {
+        account.wait_for_workspace(&subject, target.workspace.as_ref());
+        account.claimed.insert(ObjectId::policy(&policy));
+    }
     for (name, claims) in &target.policies {
         account.policy(name, claims);
     }
@@ -48,8 +55,9 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.roles {
         account.role(name, claims);
     }
+    target.workspace.iter().for_each(|workspace| account.members(workspace));
     account.remove_unwanted();
-    secrets::remove_unwanted(&mut account, target);
+    secrets::remove_unwanted(&mut account, &target);
 }
 
 impl Account<'_, '_, '_> {
@@ -105,6 +113,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::Workspace => None,
         };
         if let Some(path) = known {
             let mark = self.inventory.mark(object);
@@ -302,7 +311,9 @@ impl Account<'_, '_, '_> {
                     name: name.clone(),
                     path: wanted.path.clone(),
                     arn: self.inventory.arn(ObjectKind::User, &wanted.path, name),
+                    id: None,
                     tags: wanted.tags.clone(),
+                    profile: wanted.profile.clone(),
                     boundary: wanted.boundary.clone(),
                     groups: BTreeSet::new(),
                     attached: BTreeSet::new(),
@@ -322,6 +333,7 @@ impl Account<'_, '_, '_> {
                 let Some(seen) = self.inventory.users.get(name) else { return };
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
+                self.profile(&seen, wanted);
                 if seen.boundary != wanted.boundary && self.has_boundary(&wanted.owner, wanted.boundary.as_deref()) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];

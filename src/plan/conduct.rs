@@ -80,13 +80,18 @@ impl Account<'_, '_, '_> {
     /// Takes away what no manifest asks for; what people attached, `theirs`, is only told where the account says so.
     pub(super) fn take_away(&mut self, subject: &ManifestRef, action: CloudAction, theirs: bool) {
         if theirs && self.reports_extras() {
-            let action = Action::Cloud { account: self.name.clone(), action };
-            let needs = BTreeSet::new();
-            let step = Step { subject: subject.clone(), action, rank: Rank::Revoke, needs, detail: Vec::new() };
-            self.draft.withheld.push(Withheld::of(&step, Some(self.name), Why::Extra));
+            self.tell_extra(subject, action);
         } else {
             self.step(subject, Rank::Revoke, action, Vec::new());
         }
+    }
+
+    /// Tells of what no manifest asks for and leaves it.
+    pub(super) fn tell_extra(&mut self, subject: &ManifestRef, action: CloudAction) {
+        let action = Action::Cloud { account: self.name.clone(), action };
+        let needs = BTreeSet::new();
+        let step = Step { subject: subject.clone(), action, rank: Rank::Revoke, needs, detail: Vec::new() };
+        self.draft.withheld.push(Withheld::of(&step, Some(self.name), Why::Extra));
     }
 
     /// Whether an attached policy is none of this tenant's own.

@@ -109,8 +109,9 @@ fn issue(
         // Nothing tells a key that a crash left from one that somebody just made: both stay.
         tell(account, user, owner, others.iter().map(|key| key.id.clone()));
         if others.len() >= KEYS_MAX {
+            let cloud = if account.inventory.is_ram() { "RAM" } else { "IAM" };
             let message = format!(
-                "no key was made: {} has {KEYS_MAX} access keys that no manifest asks for, and IAM allows no more. Delete one of them.",
+                "no key was made: {} has {KEYS_MAX} access keys that no manifest asks for, and {cloud} allows no more. Delete one of them.",
                 user.name
             );
             return account.refuse(owner, Class::QuotaExceeded, message);

@@ -11,6 +11,7 @@ mod markdown;
 mod order;
 mod orphans;
 mod people;
+mod profile;
 mod release;
 mod removal;
 mod render;
@@ -20,6 +21,7 @@ mod role;
 mod rules;
 mod secrets;
 mod still;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget};
+use crate::model::{
+    CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget, WorkspaceAction,
+};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -106,6 +108,10 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_) | CloudAction::DeleteInline { .. } => {
             vec![freed(object)]
         }
+        CloudAction::Workspace(WorkspaceAction::Create(_)) => vec![exists(object)],
+        CloudAction::Workspace(WorkspaceAction::RemoveMember { name, .. }) => {
+            vec![freed(ObjectId::user(&CloudName::new(name)))]
+        }
         _ => Vec::new(),
     }
 }
@@ -170,12 +176,16 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
         | CloudAction::DeletePolicy(_)
         | CloudAction::Role(RoleAction::Delete(_)) => vec![freed(object)],
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
+        CloudAction::Workspace(WorkspaceAction::AddMember { user, .. }) => {
+            vec![exists(object), exists(ObjectId::user(user))]
+        }
         CloudAction::Attach { policy: PolicyRef::Own(policy), .. } => {
             vec![exists(object), exists(ObjectId::policy(policy))]
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
         | CloudAction::Role(RoleAction::SetTrust { .. })
+        | CloudAction::SetProfile { .. }
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::account::last_part;
 use super::{About, Action, Plan};
 use crate::model::{CloudAction, ClusterAction, ClusterState, Effect, Inventory, KubeKind, ObjRef, PolicyRef, User};
-use crate::names::{AccountName, CloudName, TAG_PRINCIPAL_USER, TenantName, operator_binding};
+use crate::names::{AccountName, CloudName, TAG_PRINCIPAL_USER, TenantName, operator_binding, ram_policy};
 use crate::policy::evaluate::Context;
 use crate::policy::{Carried, Meanings, Right};
 
@@ -179,12 +179,17 @@ fn carried(user: Option<&User>, inventory: &Inventory) -> (Carried, BTreeSet<Str
     for arn in user.attached.iter().chain(groups().flat_map(|group| &group.attached)) {
         match document(arn) {
             Some(document) => documents.push(document),
-            None if arn.contains(":iam::aws:policy/") => drop(names.insert(last_part(arn).to_owned())),
+            None if is_vendors(arn) => drop(names.insert(last_part(arn).to_owned())),
             None => drop(names.insert(arn.clone())),
         }
     }
     let boundary = user.boundary.as_deref().and_then(document);
     (Carried { documents, boundary }, names)
+}
+
+/// Whether a policy is the cloud's own, whichever cloud it is.
+fn is_vendors(arn: &str) -> bool {
+    arn.contains(":iam::aws:policy/") || ram_policy(arn).is_some_and(|(_, system)| system)
 }
 
 /// What policies can know of a user in every call.

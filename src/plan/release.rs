@@ -27,6 +27,7 @@ impl Account<'_, '_, '_> {
                 self.step(subject, Rank::Change, action, Vec::new());
                 return;
             }
+            ObjectKind::Workspace => return self.release_workspace(&object.name, subject),
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
             ObjectKind::Policy => {

@@ -72,12 +72,14 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => self.remove_group(&object.name, subject),
             ObjectKind::Policy => self.remove_policy(&object.name, subject),
             ObjectKind::Role => self.remove_role(&object.name, subject),
+            ObjectKind::Workspace => self.remove_workspace(&object.name, subject),
         }
     }
 
     fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
         let Some(user) = self.inventory.users.get(name) else { return };
         let object = ObjectId::user(name);
+        self.leave_workspaces(user, subject);
         for id in keys::known_ids(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
         }

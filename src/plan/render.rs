@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::{About, Report};
-use super::{Action, Plan, Step, Why, account::last_part};
+use super::{Action, Plan, Step, Why, account::last_part, workspace};
 use crate::model::{CloudAction, ClusterAction, ObjectId, RoleAction, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName};
 
@@ -167,7 +167,7 @@ impl Report {
 fn reason(why: Why) -> &'static str {
     match why {
         Why::Observed => "not done: the account is only observed",
-        Why::Extra => "left: nobody asked for it, and the account has extras: Report",
+        Why::Extra => "left: nobody asked for it, and extras are only told",
         Why::Paused => "not done: paused",
         Why::Abandoned => "given up",
     }
@@ -222,6 +222,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::CreateUser(user) => ('+', "user", named(&user.name)),
         CloudAction::DeleteUser(name) => ('-', "user", named(name)),
         CloudAction::SetTags { of, .. } => ('~', "tags", of.to_string()),
+        CloudAction::SetProfile { user, .. } => ('~', "profile", named(user)),
         CloudAction::SetBoundary { of, .. } => ('~', "boundary", named(&of.name)),
         CloudAction::Role(action) => role_line(action),
         CloudAction::CreatePolicy(policy) => ('+', "policy", named(&policy.name)),
@@ -239,6 +240,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::DeleteKey { user, id } => ('-', "key", format!("{id} of {user}")),
         CloudAction::SetLogin { user, .. } => ('~', "login", named(user)),
         CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
+        CloudAction::Workspace(action) => workspace::line(action),
     }
 }
 

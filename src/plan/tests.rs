@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
-use crate::model::{Effect, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, covers};
+use crate::model::{
+    Effect, Finding, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, Workspace,
+    WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
+};
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
 
 const ACCOUNT: &str = "123456789012";
@@ -32,10 +35,13 @@ impl World {
     }
 
     /// The world of the account that a context speaks of.
-    fn of(context: &Context) -> Self {
+    pub(super) fn of(context: &Context) -> Self {
         let partition = context.accounts.values().next().unwrap().partition.clone();
         let mut inventory = Inventory::new(ClusterId::new("c1"), ACCOUNT, partition);
         inventory.swept = true;
+        if inventory.is_ram() {
+            list_workspaces(&mut inventory, Vec::new());
+        }
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
@@ -63,9 +69,16 @@ impl World {
                         {
                             Effect::Arn(format!("arn:aws:iam::aws:policy/job-function/{name}"))
                         }
+                        CloudAction::CreateUser(user) => Effect::Id(format!("id-of-{}", user.name)),
+                        CloudAction::Workspace(WorkspaceAction::Create(_)) => Effect::Id("45678".to_owned()),
                         _ => Effect::Done,
                     };
                     self.inventory.record(action, &effect, Instant::now());
+                    if let CloudAction::Workspace(action) = action
+                        && let Some(made) = self.inventory.workspaces.known.get_mut(action.workspace())
+                    {
+                        made.state = WorkspaceState::Enabled;
+                    }
                 }
                 Action::IssueKey { user, wish, replaces, .. } => {
                     self.keys_made += 1;
@@ -142,6 +155,14 @@ impl World {
     }
 }
 
+/// Takes in that these are all workspaces of the region.
+pub(super) fn list_workspaces(inventory: &mut Inventory, found: Vec<Workspace>) {
+    let region = "cn-shanghai".to_owned();
+    let object = Read::Workspace(WorkspaceRead::Region(region.clone())).object();
+    let finding = WorkspaceFinding::Region { region, found, asked: Timestamp::UNIX_EPOCH };
+    inventory.learn(&object, Finding::Workspace(finding));
+}
+
 /// The account `aws`, with what a CloudAccount among the documents says beside.
 pub(super) fn context(documents: &[Value]) -> Context {
     let mut spec = json!({"aws": {"region": "eu-west-1"}, "tags": {"cost-centre": "ml"}});
@@ -202,7 +223,7 @@ fn the_cases_give_their_plans() {
     let mut cases: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     assert!(!cases.is_empty());
-    for case in cases.iter().filter(|case| case.is_dir()) {
+    for case in cases.iter().filter(|case| case.join("after.yaml").exists()) {
         let (before, after) = (read(&case.join("before.yaml")), read(&case.join("after.yaml")));
         let mut world = World::of(&context(&after));
         for _ in 0..2 {
@@ -265,7 +286,9 @@ fn foreign(world: &mut World) -> User {
         name: CloudName::new("acme.user-0"),
         path: "/people/".to_owned(),
         arn: format!("arn:aws:iam::{ACCOUNT}:user/people/acme.user-0"),
+        id: None,
         tags: BTreeMap::new(),
+        profile: Default::default(),
         boundary: None,
         groups: BTreeSet::from([CloudName::new("admins")]),
         attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),

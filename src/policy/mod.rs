@@ -14,6 +14,7 @@ mod json;
 mod meaning;
 mod model;
 mod operator;
+mod pai;
 #[cfg(test)]
 mod properties;
 mod size;

@@ -5,6 +5,7 @@ use std::fmt;
 use super::evaluate::{Network, SEGMENTS, boolean, date, number, segments};
 use super::model::{AWS_OLD_VERSION, AWS_VERSION, Dialect, Document, Element, Place, RAM_VERSION, Statement};
 use super::operator::{Comparison, Operator};
+use super::pai;
 
 /// Something in a document that its cloud would refuse, or that could never have the meaning it seems to have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +66,18 @@ pub enum Problem {
         place: Place,
         /// The key as written.
         key: String,
+    },
+    /// A condition key of the other cloud's.
+    #[error("{place}: {key} is a condition key of {theirs}: {own}")]
+    OthersKey {
+        /// Where it stands.
+        place: Place,
+        /// The key as written.
+        key: String,
+        /// The cloud that has it.
+        theirs: &'static str,
+        /// How the keys of the document's own cloud begin.
+        own: &'static str,
     },
     /// A condition that nothing can meet because it lists no values.
     #[error("{place}: there are no values: list at least one, or take the condition out")]
@@ -177,8 +190,11 @@ fn aws_resource(value: &str) -> Result<(), &'static str> {
 
 /// RAM's ARNs have five parts, those of MaxCompute's own policies four.
 fn ram_resource(value: &str) -> Result<(), &'static str> {
-    if value == "*" || (value.starts_with("acs:") && value.split(':').count() >= 4) {
+    if value == "*" {
         return Ok(());
+    }
+    if value.starts_with("acs:") && value.split(':').count() >= 4 {
+        return pai::resource(value);
     }
     Err("write \"*\" or an ARN, acs:service:region:account:resource, such as acs:oss:*:*:bucket/*")
 }
@@ -197,15 +213,35 @@ fn check_conditions(statement: &Statement, number: usize, dialect: Dialect, prob
             if !key.contains(':') {
                 problems.push(Problem::Key { place: place.clone(), key: key.clone() });
             }
+            if let Some((theirs, own)) = others_key(key, dialect) {
+                problems.push(Problem::OthersKey { place: place.clone(), key: key.clone(), theirs, own });
+            }
             if values.is_empty() {
                 problems.push(Problem::NoValues { place: place.clone() });
             }
+            // A wildcard may stand for several of them.
+            let known =
+                pai::values(key).filter(|_| dialect == Dialect::Ram && parsed.comparison != Comparison::StringLike);
             for value in values {
-                if let Err(expected) = readable(parsed.comparison, value) {
+                let expected =
+                    known.filter(|(known, _)| !known.contains(&value.as_str())).map(|(_, expected)| expected);
+                let readable = readable(parsed.comparison, value);
+                if let Err(expected) = expected.map_or(readable, Err) {
                     problems.push(Problem::Value { place: place.clone(), value: value.clone(), expected });
                 }
             }
         }
+    }
+}
+
+/// Whose global condition key it is where it is the other cloud's, and what to write instead. Neither cloud refuses such a
+/// key; it is just never met, or always.
+fn others_key(key: &str, dialect: Dialect) -> Option<(&'static str, &'static str)> {
+    let prefix = key.split_once(':')?.0.to_ascii_lowercase();
+    match (dialect, prefix.as_str()) {
+        (Dialect::Ram, "aws") => Some(("AWS's", "RAM's begin with acs:, such as acs:CurrentTime or acs:SourceIp")),
+        (Dialect::Aws, "acs") => Some(("RAM's", "AWS's begin with aws:, such as aws:CurrentTime or aws:SourceIp")),
+        _ => None,
     }
 }
 
@@ -290,6 +326,10 @@ mod tests {
                 statement("s3:*", "*").when("StringLike", "s3:prefix", &[]),
                 "statement 2, conditions StringLike s3:prefix: there are no values",
             ),
+            (
+                statement("s3:*", "*").when("DateLessThan", "acs:CurrentTime", &["2026-12-01T00:00:00Z"]),
+                "acs:CurrentTime is a condition key of RAM's: AWS's begin with aws:",
+            ),
             (statement("s3:*", "*").when("Bool", "a:b", &["yes"]), "\"yes\" is not true or false"),
             (statement("s3:*", "*").when("NumericEquals", "a:b", &["x"]), "\"x\" is not a number"),
             (statement("s3:*", "*").when("DateEquals", "a:b", &["x"]), "\"x\" is not a date"),
@@ -321,5 +361,7 @@ mod tests {
         assert_eq!(validate(&document(statement("odps:*", "acs:odps:*:projects/a"))), []);
         let arn = statement("oss:*", "arn:aws:s3:::b").when("Null", "acs:SourceIp", &["true"]);
         assert!(matches!(&validate(&document(arn))[..], [Problem::Resource { .. }, Problem::Operator { .. }]));
+        let key = statement("oss:*", "*").when("StringEquals", "AWS:username", &["alice"]);
+        assert!(matches!(&validate(&document(key))[..], [Problem::OthersKey { theirs: "AWS's", .. }]));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
-use crate::model::{Class, Fault, Inventory, Life, Wanted};
+use crate::model::{Class, Fault, Inventory, Life, Read, Wanted};
 use crate::names::{AccountName, ManifestRef};
 use crate::plan::{Action, KeyInUse, Outcome, Plan, Step};
 
@@ -212,8 +212,12 @@ impl Report<'_> {
 
     /// Whether something that the manifest wants must be read in the account before the plan is whole.
     fn reads_about(&self, subject: &ManifestRef, account: &AccountName) -> bool {
-        let Some(wanted) = self.wanted.accounts.get(account) else { return false };
         let mut reads = self.left.reads.get(account).into_iter().flatten();
+        // Whether a tenant has a workspace left must be known before it goes.
+        if *subject == self.wanted.tenant_ref() && reads.clone().any(|read| matches!(read, Read::Workspace(_))) {
+            return true;
+        }
+        let Some(wanted) = self.wanted.accounts.get(account) else { return false };
         reads.any(|read| wanted.is_claimed_by(&read.object(), subject))
     }
 

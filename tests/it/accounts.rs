@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use tenantry::api::{CloudAccount, Tenant, TenantUser};
+use testbed::Fault;
 use testbed::aws::{Credentials, REGION};
 use testbed::world::NAMESPACE;
-use testbed::{Fault, World};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -14,17 +14,17 @@ use crate::support::{
 };
 use crate::tenant::{is, launch};
 
-/// A way to moto that can be cut.
-async fn proxy(world: &World) -> (String, JoinHandle<()>) {
-    let moto = world.moto.url().trim_start_matches("http://").to_owned();
+/// A way to a cloud that can be cut.
+pub async fn proxy(cloud: &str) -> (String, JoinHandle<()>) {
+    let cloud = cloud.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let task = tokio::spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((mut here, _)) = listener.accept().await {
-            let moto = moto.clone();
+            let cloud = cloud.clone();
             connections.spawn(async move {
-                if let Ok(mut there) = TcpStream::connect(moto).await {
+                if let Ok(mut there) = TcpStream::connect(cloud).await {
                     let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
                 }
             });
@@ -127,7 +127,7 @@ async fn a_fault_of_an_account_is_told_there_and_its_tenants_wait() {
 #[tokio::test]
 async fn what_is_ready_stays_ready_while_the_endpoint_is_down() {
     let world = &own(launch(), "").await;
-    let (url, way) = proxy(world).await;
+    let (url, way) = proxy(world.moto.url()).await;
     let client = world.client();
     let (accounts, tenants) = (Api::<CloudAccount>::all(client.clone()), Api::<Tenant>::all(client.clone()));
     world.apply(&cloud_account("far", &url, "aws", "  driftCheckInterval: 1s")).await;

@@ -286,6 +286,17 @@ async fn the_operator_restarts_workloads_and_does_no_more(operator: &Client, adm
     refused(would(annotated(json!({"team": null}))).await, NO_MORE);
     let image = json!({"spec": {"containers": [{"name": "main", "image": "registry.example/evil:1"}]}});
     refused(would(image.clone()).await, NO_MORE);
+    refused(would(json!({"metadata": {"labels": {"team": "other"}}})).await, NO_MORE);
+    for other in [
+        json!({"spec": {"replicas": 3}}),
+        json!({"spec": {"paused": true}}),
+        json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}}),
+        json!({"metadata": {"labels": {"team": "other"}}}),
+        json!({"metadata": {"annotations": {"team": "other"}}}),
+        json!({"metadata": {"finalizers": ["example.com/stays"]}}),
+    ] {
+        refused(ours.patch("trainer", &dry, &Patch::Merge(other)).await, NO_MORE);
+    }
     refused(would_delete(ours.clone(), "trainer").await, NO_MORE);
     let theirs: Api<Deployment> = Api::namespaced(admin.clone(), "acme");
     accepted(theirs.patch("trainer", &dry, &Patch::Merge(json!({"spec": {"template": image}}))).await);

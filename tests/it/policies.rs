@@ -47,7 +47,7 @@ fn names<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
 }
 
 /// The document in force of a policy.
-async fn document(world: &World, policy: &str) -> Option<Value> {
+pub async fn document(world: &World, policy: &str) -> Option<Value> {
     let iam = world.moto.iam();
     let all = iam.list_policies().path_prefix("/tenants/").send().await.unwrap().policies.unwrap_or_default();
     let found = all.into_iter().find(|it| it.policy_name() == Some(policy))?;

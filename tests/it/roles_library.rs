@@ -1,5 +1,5 @@
 //! `examples/roles/`: each role is compiled as the operator compiles it, and given to a user whose requests are judged.
-//! What it must allow and refuse is in `tests/cases/roles/`, one file a role.
+//! What it must allow and refuse is in `tests/roles/`, one file a role.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -102,7 +102,7 @@ fn every_role_of_the_library_allows_what_it_is_for_and_no_more() {
         }
         let accounts = wanted(&file);
         let name = file.file_name().unwrap();
-        let cases = fs::read_to_string(root().join("tests/cases/roles").join(name)).unwrap();
+        let cases = fs::read_to_string(root().join("tests/roles").join(name)).unwrap();
         let verdicts: Verdicts = serde_saphyr::from_str(&cases).unwrap();
         assert!(!verdicts.allowed.is_empty() && !verdicts.refused.is_empty(), "{name:?}");
         for (wanted, request) in

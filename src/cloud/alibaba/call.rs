@@ -1,15 +1,26 @@
-//! One call as data, and how it is put on the wire: parameters in the query, what is secret in a signed body.
+//! One call as data, and how it is put on the wire: parameters in the query, what is secret in a signed body. Calls of
+//! REST services have a method, a path and a JSON body besides.
 
 use alibaba_signature::{Credentials, acs3, canonical_query};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::endpoints::{Endpoints, Service};
 use super::http::Request;
 use crate::model::Tags;
 
 const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json; charset=utf-8";
 
-/// A call of an RPC service. It may hold secrets, so it has no `Debug`.
+/// What a call of a REST service has beside its parameters.
+struct Rest {
+    method: &'static str,
+    path: String,
+    region: String,
+    body: Option<Value>,
+}
+
+/// A call. It may hold secrets, so it has no `Debug`.
 pub(super) struct Call {
     pub(super) service: Service,
     /// The service's name of the operation.
@@ -17,6 +28,8 @@ pub(super) struct Call {
     query: Vec<(String, String)>,
     /// Parameters that no log on the way may show.
     form: Vec<(String, String)>,
+    /// Of a REST service.
+    rest: Option<Rest>,
     /// Whether it may be sent again when no answer came.
     pub(super) repeatable: bool,
 }
@@ -34,8 +47,25 @@ impl Call {
         Self::of(Service::Sts, action)
     }
 
+    /// A call of PAI's workspaces in a region. The path begins behind the version, its segments need no encoding.
+    pub(super) fn pai(region: &str, action: &'static str, method: &'static str, path: &str) -> Self {
+        let (path, region) = (format!("/api/v1/{path}"), region.to_owned());
+        Self { rest: Some(Rest { method, path, region, body: None }), ..Self::of(Service::Pai, action) }
+    }
+
     fn of(service: Service, action: &'static str) -> Self {
-        Self { service, action, query: Vec::new(), form: Vec::new(), repeatable: true }
+        Self { service, action, query: Vec::new(), form: Vec::new(), rest: None, repeatable: true }
+    }
+
+    /// The JSON body of a call of a REST service.
+    pub(super) fn body(mut self, body: Value) -> Self {
+        self.rest.iter_mut().for_each(|rest| rest.body = Some(body.clone()));
+        self
+    }
+
+    /// The region that the call goes to, where that is not the account's own.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.rest.as_ref().map(|rest| rest.region.as_str())
     }
 
     /// A parameter.
@@ -86,23 +116,19 @@ impl Call {
         at: Timestamp,
         nonce: &str,
     ) -> Request {
-        let (url, host) = endpoints.of(self.service);
+        let (url, host) = endpoints.of(self.service, self.region());
         let (action, version) = (self.action, self.service.version());
-        let body = canonical_query(&self.form).into_bytes();
-        let content_type = (!self.form.is_empty()).then_some(FORM);
+        let json = self.rest.as_ref().and_then(|rest| rest.body.as_ref());
+        let (body, content_type) = match json {
+            Some(json) => (json.to_string().into_bytes(), Some(JSON)),
+            None => (canonical_query(&self.form).into_bytes(), (!self.form.is_empty()).then_some(FORM)),
+        };
+        let (method, path) = self.rest.as_ref().map_or(("POST", "/"), |rest| (rest.method, rest.path.as_str()));
         let mut query = self.query.clone();
         let mut headers = match credentials {
             Some(credentials) => {
-                let call = acs3::Call {
-                    method: "POST",
-                    host: &host,
-                    path: "/",
-                    query: &query,
-                    content_type,
-                    body: &body,
-                    action,
-                    version,
-                };
+                let call =
+                    acs3::Call { method, host: &host, path, query: &query, content_type, body: &body, action, version };
                 acs3::sign(&call, credentials, at, nonce)
             }
             None => {
@@ -121,7 +147,13 @@ impl Call {
         };
         headers.push(("accept".to_owned(), "application/json".to_owned()));
         headers.push(("user-agent".to_owned(), concat!("tenantry/", env!("CARGO_PKG_VERSION")).to_owned()));
-        Request { method: "POST", url: format!("{url}/?{}", canonical_query(&query)), headers, body }
+        let query = canonical_query(&query);
+        let url = if self.rest.is_some() && query.is_empty() {
+            format!("{url}{path}")
+        } else {
+            format!("{url}{path}?{query}")
+        };
+        Request { method, url, headers, body }
     }
 }
 
@@ -141,5 +173,17 @@ mod tests {
         assert_eq!(String::from_utf8(request.body).unwrap(), "Password=Tr0ub4dor%263");
         assert!(request.headers.iter().any(|(name, value)| name == "content-type" && value == FORM));
         assert!(request.headers.iter().all(|(_, value)| !value.contains("hush") && !value.contains("Tr0ub4dor")));
+    }
+
+    #[test]
+    fn a_call_of_a_rest_service_has_method_path_and_json() {
+        let call = Call::pai("cn-beijing", "CreateMember", "POST", "workspaces/42/members");
+        let call = call.body(serde_json::json!({"Members": []}));
+        let endpoints = Endpoints::new("cn-shanghai", None);
+        let request = call.request(&endpoints, Some(&Credentials::new("LTAI", "hush")), Timestamp::UNIX_EPOCH, "n");
+        assert_eq!(request.url, "https://aiworkspace.cn-beijing.aliyuncs.com/api/v1/workspaces/42/members");
+        assert_eq!((request.method, request.body.as_slice()), ("POST", br#"{"Members":[]}"#.as_slice()));
+        assert!(request.headers.iter().any(|(name, value)| name == "content-type" && value == JSON));
+        assert_eq!(call.permission(), "paiworkspace:CreateMember");
     }
 }

@@ -9,6 +9,8 @@ pub(super) enum Service {
     Ims,
     /// Who one is, and temporary keys.
     Sts,
+    /// PAI's workspaces.
+    Pai,
 }
 
 impl Service {
@@ -18,6 +20,7 @@ impl Service {
             Self::Ram => "2015-05-01",
             Self::Ims => "2019-08-15",
             Self::Sts => "2015-04-01",
+            Self::Pai => "2021-02-04",
         }
     }
 
@@ -27,6 +30,7 @@ impl Service {
             Self::Ram => "ram",
             Self::Ims => "ims",
             Self::Sts => "sts",
+            Self::Pai => "pai",
         }
     }
 
@@ -36,15 +40,17 @@ impl Service {
         match self {
             Self::Ram | Self::Ims => "ram",
             Self::Sts => "sts",
+            Self::Pai => "paiworkspace",
         }
     }
 
-    /// Its public host: RAM and IMS are central, STS answers in every region.
+    /// Its public host: RAM and IMS are central, STS answers in every region, PAI in some.
     fn host(self, region: &str) -> String {
         match self {
             Self::Ram => "ram.aliyuncs.com".to_owned(),
             Self::Ims => "ims.aliyuncs.com".to_owned(),
             Self::Sts => format!("sts.{region}.aliyuncs.com"),
+            Self::Pai => format!("aiworkspace.{region}.aliyuncs.com"),
         }
     }
 }
@@ -62,11 +68,18 @@ impl Endpoints {
         Self { region: region.into(), instead: instead.map(|url| url.trim_end_matches('/').to_owned()) }
     }
 
-    /// The URL of a service, without a path, and the value of its `Host` header.
-    pub(super) fn of(&self, service: Service) -> (String, String) {
-        let url = self.instead.clone().unwrap_or_else(|| format!("https://{}", service.host(&self.region)));
+    /// The URL of a service, without a path, and the value of its `Host` header; in the account's own region where no other
+    /// is named.
+    pub(super) fn of(&self, service: Service, region: Option<&str>) -> (String, String) {
+        let region = region.unwrap_or(&self.region);
+        let url = self.instead.clone().unwrap_or_else(|| format!("https://{}", service.host(region)));
         let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).to_owned();
         (url, host)
+    }
+
+    /// Whether calls go to Alibaba Cloud's own endpoints.
+    pub(super) fn are_own(&self) -> bool {
+        self.instead.is_none()
     }
 
     /// Where calls go, if not to Alibaba Cloud's own endpoints.
@@ -82,9 +95,10 @@ mod tests {
     #[test]
     fn services_answer_by_region_unless_the_account_says_where() {
         let own = Endpoints::new("cn-shanghai", None);
-        assert_eq!(own.of(Service::Sts).0, "https://sts.cn-shanghai.aliyuncs.com");
-        assert_eq!(own.of(Service::Ram), ("https://ram.aliyuncs.com".to_owned(), "ram.aliyuncs.com".to_owned()));
+        assert_eq!(own.of(Service::Sts, None).0, "https://sts.cn-shanghai.aliyuncs.com");
+        assert_eq!(own.of(Service::Ram, None), ("https://ram.aliyuncs.com".to_owned(), "ram.aliyuncs.com".to_owned()));
+        assert_eq!(own.of(Service::Pai, Some("cn-beijing")).1, "aiworkspace.cn-beijing.aliyuncs.com");
         let named = Endpoints::new("cn-shanghai", Some("http://127.0.0.1:4600/"));
-        assert_eq!(named.of(Service::Ims), ("http://127.0.0.1:4600".to_owned(), "127.0.0.1:4600".to_owned()));
+        assert_eq!(named.of(Service::Ims, None), ("http://127.0.0.1:4600".to_owned(), "127.0.0.1:4600".to_owned()));
     }
 }

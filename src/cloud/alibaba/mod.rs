@@ -1,4 +1,4 @@
-//! An Alibaba Cloud account: RAM, IMS and STS behind the contract of [`Cloud`], one function a call.
+//! An Alibaba Cloud account: RAM, IMS, STS and PAI's workspaces behind the contract of [`Cloud`], one function a call.
 //!
 //! What RAM lacks is played with what it has: a path is what marks say, a group's mark is its comment, an inline policy
 //! is a policy of its own ([`inline`]).
@@ -24,6 +24,7 @@ mod shapes;
 mod sweep;
 mod users;
 mod wire;
+mod workspaces;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ use self::call::Call;
 use super::{Cloud, Priority};
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Sweep, WorkspaceRead,
 };
 use crate::names::CloudName;
 
@@ -93,6 +94,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "RAM policy",
         ObjectKind::Role => "RAM role",
         ObjectKind::User => "RAM user",
+        ObjectKind::Workspace => "PAI workspace",
     }
 }
 
@@ -110,6 +112,8 @@ impl Cloud for Alibaba {
             Read::Tags(policy) => read::tags(&act, policy).await,
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+            Read::Workspace(WorkspaceRead::Region(region)) => workspaces::list(&act, region).await,
+            Read::Workspace(WorkspaceRead::Members(workspace)) => workspaces::members(&act, workspace, inventory).await,
         }
     }
 
@@ -125,8 +129,9 @@ impl Cloud for Alibaba {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
             },
+            CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
             }
@@ -149,6 +154,7 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
     }
 
@@ -163,6 +169,10 @@ impl Cloud for Alibaba {
 
     async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        roles::issuer_of(&self.act(format!("OIDC provider {provider}"), Priority::Normal), provider).await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, lists, policies, roles, shapes};
+use super::{Alibaba, lists, policies, roles, shapes, workspaces};
 use crate::cloud::ownership::mark_of;
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
@@ -26,6 +26,7 @@ pub(super) async fn object(
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Role => role(cloud, act, &object.name, &cluster).await,
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
 }
@@ -42,6 +43,7 @@ pub(super) async fn mark(
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Role => roles::read_alone(cloud, act, &object.name).await.map(Finding::Role),
+        ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -58,7 +60,7 @@ pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fau
     absent_or(lists::tags_of(act, "policy", name.as_str()).await.map(Finding::Tags))
 }
 
-fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
+pub(super) fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
     match found {
         Err(refused) if refused.absent() => Ok(Finding::Absent),
         other => Ok(other?),

@@ -14,6 +14,8 @@ use crate::model::{Class, Fault};
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) code: String,
+    /// The answer's HTTP status; 0: there was none.
+    pub(super) status: u16,
     pub(super) fault: Fault,
     /// Whether the same call may succeed a moment later.
     pub(super) passing: bool,
@@ -33,7 +35,7 @@ pub(super) struct About<'a> {
 impl Refused {
     /// A fault that no code of the cloud stands for.
     pub(super) fn odd(fault: Fault) -> Self {
-        Self { code: String::new(), fault, passing: false }
+        Self { code: String::new(), status: 200, fault, passing: false }
     }
 
     pub(super) fn is(&self, code: &str) -> bool {
@@ -42,12 +44,14 @@ impl Refused {
 
     /// Whether there is no such object, or it does not hang there.
     pub(super) fn absent(&self) -> bool {
-        self.code.starts_with("EntityNotExist")
+        self.code.starts_with("EntityNotExist") || (is_number(&self.code) && self.status == 404)
     }
 
     /// Whether it is there already, or hangs there.
     pub(super) fn exists(&self) -> bool {
         self.code.starts_with("EntityAlreadyExists")
+            || self.code == "WorkspaceNameAlreadyExists"
+            || (is_number(&self.code) && self.status == 409)
     }
 
     /// Whether something else must be taken away first.
@@ -76,7 +80,7 @@ impl Refused {
             Silence::Unreachable(why) => format!("cannot reach {}: {why}", about.place),
         };
         let fault = Fault::new(Class::Transient, about.action, about.object, words);
-        Self { code: String::new(), fault, passing: true }
+        Self { code: String::new(), status: 0, fault, passing: true }
     }
 
     /// An answer that is no success.
@@ -91,7 +95,8 @@ impl Refused {
             (class, words(class, &code, &message, &body["AccessDeniedDetail"], about, skew(answer, now)))
         };
         let passing = class == Class::Throttled || answer.status >= 500 || code == "ServiceUnavailable";
-        Self { code, fault: Fault::new(class, about.action, about.object, words), passing }
+        let fault = Fault::new(class, about.action, about.object, words);
+        Self { code, status: answer.status, fault, passing }
     }
 }
 
@@ -112,12 +117,18 @@ pub(super) fn classify(code: &str, status: u16) -> Class {
             Class::AccessDenied
         }
         _ if begins(&["LimitExceeded"]) => Class::QuotaExceeded,
-        _ if begins(&["EntityAlreadyExists"]) => Class::NotOwned,
+        _ if begins(&["EntityAlreadyExists", "WorkspaceNameAlreadyExists"]) => Class::NotOwned,
+        // PAI's own codes are numbers; there is no list of them.
+        _ if is_number(code) && status == 400 => Class::Invalid,
         _ if begins(&["EntityNotExist", "DeleteConflict", "SignatureNonceUsed"]) => Class::Transient,
         _ if begins(&["Malformed", "Invalid", "Missing", "Unsupported"]) => Class::Invalid,
         _ if status == 401 || status == 403 => Class::AccessDenied,
         _ => Class::Transient,
     }
+}
+
+fn is_number(code: &str) -> bool {
+    !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether the cloud does not accept who is calling, whatever the call.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{AccessKey, Group, LastUse, Policy, Quota, Tags, User, mark_of_tags};
+use crate::model::{AccessKey, Group, LastUse, Policy, Profile, Quota, Tags, User, mark_of_tags};
 use crate::names::{CloudName, path_of_comment, ram_arn, system_policy_arn, tenant_path};
 use crate::policy::Document;
 
@@ -32,7 +32,12 @@ pub(super) fn user(account: &str, value: &Value) -> Option<User> {
         name: CloudName::new(name),
         path: path(&tags),
         arn: ram_arn(account, "user", name),
+        id: value["UserId"].as_str().map(str::to_owned),
         tags,
+        profile: Profile {
+            display_name: text(value, "DisplayName").to_owned(),
+            email: text(value, "Email").to_owned(),
+        },
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

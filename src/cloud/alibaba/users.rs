@@ -8,8 +8,8 @@ use super::act::Act;
 use super::call::Call;
 use super::{Alibaba, drain, kind, read, shapes};
 use crate::cloud::ownership::judge;
-use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Tags, User};
-use crate::names::{CloudName, RAM_DISPLAY_NAME_MAX};
+use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Profile, Tags, User};
+use crate::names::CloudName;
 
 pub(super) async fn create(
     cloud: &Alibaba,
@@ -17,13 +17,14 @@ pub(super) async fn create(
     user: &User,
     inventory: &Mutex<Inventory>,
 ) -> Result<Effect, Fault> {
-    let display: String = user.name.as_str().chars().take(RAM_DISPLAY_NAME_MAX).collect();
+    let email = Some(&user.profile.email).filter(|email| !email.is_empty());
     let call = Call::ims("CreateUser")
         .with("UserPrincipalName", cloud.principal(&user.name).await?)
-        .with("DisplayName", display)
+        .with("DisplayName", &user.profile.display_name)
+        .with_some("Email", email)
         .flat_tags(&user.tags);
     match act.send(call).await {
-        Ok(_) => Ok(Effect::Done),
+        Ok(answer) => Ok(answer["User"]["UserId"].as_str().map_or(Effect::Done, |id| Effect::Id(id.to_owned()))),
         Err(refused) if refused.exists() => {
             let object = ObjectId::user(&user.name);
             let found = read::object(cloud, act, &object, inventory).await?;
@@ -66,6 +67,21 @@ async fn empty_bin(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Shows a user in another way. Both fields are sent: an empty address takes the one that is there away.
+pub(super) async fn set_profile(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    name: &CloudName,
+    profile: &Profile,
+) -> Result<Effect, Fault> {
+    let call = Call::ims("UpdateUser")
+        .with("UserPrincipalName", cloud.principal(name).await?)
+        .with("NewDisplayName", &profile.display_name)
+        .with("NewEmail", &profile.email);
+    act.send(call).await?;
+    Ok(Effect::Done)
 }
 
 pub(super) async fn set_tags(

@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(family_of(&Call::ram("CreateUser")), Family::Write);
         assert_eq!(family_of(&Call::ims("ListUsers")), Family::Read);
         assert_eq!(family_of(&Call::sts("GetCallerIdentity")), Family::Token);
+        assert_eq!(family_of(&Call::pai("cn-shanghai", "ListMembers", "GET", "x")), Family::Read);
         assert!(is_edge(&Call::ram("AttachPolicyToUser")) && !is_edge(&Call::ram("CreateUser")));
         assert_ne!(nonce(), nonce());
     }

@@ -67,6 +67,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "IAM policy",
         ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
+        ObjectKind::Workspace => "workspace",
     }
 }
 
@@ -87,6 +88,7 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
 
@@ -111,6 +113,11 @@ impl Cloud for Aws {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
     }
 
+    /// The ARN says it.
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        Ok(provider.split_once(":oidc-provider/").map(|(_, issuer)| format!("https://{issuer}")))
+    }
+
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
         keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
     }
@@ -129,8 +136,11 @@ impl Aws {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
             },
+            CloudAction::SetProfile { .. } => {
+                Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
+            }
             CloudAction::SetBoundary { of, boundary } if of.kind == ObjectKind::Role => {
                 roles::set_boundary(&act, &of.name, boundary.as_deref()).await
             }
@@ -157,6 +167,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }
 

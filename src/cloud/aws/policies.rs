@@ -218,7 +218,7 @@ fn operation(to: &ObjectId) -> &'static str {
     match to.kind {
         ObjectKind::Group => "AttachGroupPolicy",
         ObjectKind::Role => "AttachRolePolicy",
-        ObjectKind::User | ObjectKind::Policy => "AttachUserPolicy",
+        ObjectKind::User | ObjectKind::Policy | ObjectKind::Workspace => "AttachUserPolicy",
     }
 }
 

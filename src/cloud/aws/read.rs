@@ -17,6 +17,7 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         ObjectKind::Group => group(act, &object.name).await,
         ObjectKind::Policy => policy(act, &object.name, inventory).await,
         ObjectKind::Role => roles::read_whole(act, &object.name).await,
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     absent_or(found)
 }
@@ -33,6 +34,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Ok(None) => Ok(Finding::Absent),
             Err(refused) => Err(refused),
         },
+        ObjectKind::Workspace => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;
     let default_version = match &found {
@@ -68,7 +70,9 @@ async fn user_alone(act: &Act<'_>, name: &CloudName) -> Result<User, Refused> {
         name: CloudName::new(user.user_name),
         path: user.path,
         arn: user.arn,
+        id: None,
         tags: shapes::tags(user.tags.unwrap_or_default()),
+        profile: Default::default(),
         boundary: shapes::boundary(user.permissions_boundary),
         groups: Default::default(),
         attached: Default::default(),

@@ -6,7 +6,7 @@ use super::super::ownership::{judge, mark_of};
 use super::world::World;
 use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, RoleAction,
-    User,
+    User, WorkspaceAction,
 };
 use crate::names::{CloudName, Mark};
 use crate::policy::Document;
@@ -88,7 +88,9 @@ impl World {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
                     ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
-                    ObjectKind::Group => return fault(Class::Invalid, of, "groups have no tags"),
+                    ObjectKind::Group | ObjectKind::Workspace => {
+                        return fault(Class::Invalid, of, "groups have no tags");
+                    }
                 };
                 let Some(tags) = tags else { return no_such(of) };
                 tags.retain(|key, _| !unset.contains(key));
@@ -110,6 +112,7 @@ impl World {
                 self.inline_mut(of).map(|inline| inline.remove(name));
                 Ok(Effect::Done)
             }
+            CloudAction::Workspace(action) => self.on_workspace(action),
             CloudAction::CreateKey(user) => self.create_key(user),
             _ => self.execute_on_user(action),
         }
@@ -143,6 +146,7 @@ impl World {
         };
         let keys = user.keys.get_or_insert_default();
         match action {
+            CloudAction::SetProfile { profile, .. } => user.profile.clone_from(profile),
             CloudAction::AddMember { .. } if group_missing => return no_such(object),
             CloudAction::AddMember { group, .. } => {
                 if user.groups.len() >= GROUPS_OF_USER && !user.groups.contains(group) {
@@ -189,7 +193,7 @@ impl World {
         let made = self.add_user(user.name.as_str(), &user.path);
         made.tags = tags;
         made.boundary = boundary;
-        Ok(Effect::Done)
+        Ok(made.id.clone().map_or(Effect::Done, Effect::Id))
     }
 
     fn create_policy(&mut self, policy: &Policy) -> Result<Effect, Fault> {
@@ -252,7 +256,7 @@ impl World {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
@@ -261,7 +265,7 @@ impl World {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
-            ObjectKind::Policy => None,
+            ObjectKind::Policy | ObjectKind::Workspace => None,
         }
     }
 
@@ -277,6 +281,7 @@ impl World {
                 | CloudAction::CreateUser(_)
                 | CloudAction::CreatePolicy(_)
                 | CloudAction::Role(RoleAction::Create(_))
+                | CloudAction::Workspace(WorkspaceAction::Create(_))
         ) {
             return;
         }
@@ -284,7 +289,13 @@ impl World {
         let found = self.find(&object);
         let mark = mark_of(&found, &self.cluster);
         let ours = mark.as_ref().is_some_and(|mark| mark.cluster == self.cluster) || self.lies_on_our_path(&found);
-        let adopted = mark.is_none() && matches!(action, CloudAction::SetTags { .. } | CloudAction::MoveGroup { .. });
+        let adopted = mark.is_none()
+            && matches!(
+                action,
+                CloudAction::SetTags { .. }
+                    | CloudAction::MoveGroup { .. }
+                    | CloudAction::Workspace(WorkspaceAction::Describe { .. })
+            );
         if found != Finding::Absent && !ours && !adopted {
             self.trespasses.push(format!("{object} is not ours and was touched by {action:?}"));
         }
@@ -301,6 +312,7 @@ impl World {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,
         };
         crate::names::tenant_of_path(&self.cluster, path).is_some()

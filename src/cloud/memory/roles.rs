@@ -48,7 +48,7 @@ impl World {
         let known = match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.boundary),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.boundary),
-            ObjectKind::Group | ObjectKind::Policy => None,
+            ObjectKind::Group | ObjectKind::Policy | ObjectKind::Workspace => None,
         };
         match known {
             Some(known) => *known = boundary.cloned(),

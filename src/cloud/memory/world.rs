@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User};
+use crate::model::{
+    AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User, Workspace,
+};
 use crate::names::{CloudName, ClusterId};
 
 /// The account's objects, open to tests.
@@ -24,6 +26,8 @@ pub(crate) struct World {
     pub(crate) roles: BTreeMap<CloudName, Role>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
+    /// PAI workspaces; their members are always `Some`.
+    pub(crate) workspaces: BTreeMap<CloudName, Workspace>,
     /// The vendor's policies: path by name.
     pub(crate) vendor: BTreeMap<String, String>,
     /// The most users that the account may have.
@@ -40,6 +44,8 @@ pub(crate) struct World {
     pub(crate) password_length: usize,
     /// Every write that touched what is not ours.
     pub(crate) trespasses: Vec<String>,
+    /// How many workspaces were ever made.
+    pub(crate) workspaces_made: u64,
     /// How many keys were ever made.
     pub(crate) keys_made: u64,
 }
@@ -55,6 +61,7 @@ impl World {
             groups: BTreeMap::new(),
             roles: BTreeMap::new(),
             policies: BTreeMap::new(),
+            workspaces: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
             passwords: None,
@@ -63,6 +70,7 @@ impl World {
             logins: BTreeMap::new(),
             password_length: 8,
             trespasses: Vec::new(),
+            workspaces_made: 0,
             keys_made: 0,
         }
     }
@@ -82,6 +90,7 @@ impl World {
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
             ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
+            ObjectKind::Workspace => self.workspace(&object.name),
         };
         found.unwrap_or(Finding::Absent)
     }
@@ -144,9 +153,11 @@ impl World {
         let name = CloudName::new(name);
         let user = User {
             arn: format!("arn:aws:iam::{}:user{path}{name}", self.account),
+            id: Some(format!("id-of-{name}")),
             name: name.clone(),
             path: path.to_owned(),
             tags: BTreeMap::new(),
+            profile: Default::default(),
             boundary: None,
             groups: BTreeSet::new(),
             attached: BTreeSet::new(),

@@ -15,7 +15,7 @@ use tenantry::cloud::alibaba::{Alibaba, AssumeRole, Credentials, Settings};
 use tenantry::cloud::{Budgets, Cloud, Rates};
 use tenantry::model::{
     Class, CloudAction, Effect, Finding, Group, Inventory, Login, NewKey, ObjectId, Password, PasswordRules, Policy,
-    PolicyRef, Read, Tags, User,
+    PolicyRef, Profile, Read, Tags, User,
 };
 use tenantry::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, system_policy_arn};
 use tenantry::policy::{Document, Effect as Says, Scope, Statement};
@@ -96,7 +96,9 @@ fn user(name: &str) -> User {
         name: CloudName::new(name),
         path: PATH.to_owned(),
         arn: format!("acs:ram::{ACCOUNT}:user/{name}"),
+        id: None,
         tags: marks(&format!("tenantuser/acme/{name}")),
+        profile: Profile { display_name: name.to_owned(), email: String::new() },
         boundary: None,
         groups: Default::default(),
         attached: Default::default(),

@@ -6,7 +6,7 @@ use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
 use testbed::alibaba::ACCOUNT_ID;
 
-use super::{account, attached, groups, key, may};
+use super::{account, attached, groups, key, may, names};
 use crate::support::{ALIBABA, definitions, delete, namespace, of, own_alibaba, ready, text};
 use crate::tenant::launch;
 
@@ -37,6 +37,9 @@ spec:
   kubernetes: {kind: User, name: alice@acme.example}
 ";
 
+// proves: CloudAccount.spec.alibaba CloudAccount.spec.alibaba.{region,endpointUrl,credentialsSecret}
+// proves: TenantRole.spec.alibaba TenantRole.spec.alibaba.statements[]
+// proves: TenantRole.spec.alibaba.statements[].{effect,actions,resources}
 #[tokio::test]
 async fn manifests_become_ram_identities_and_go_again() {
     let world = &own_alibaba(launch(), "").await;
@@ -48,13 +51,14 @@ async fn manifests_become_ram_identities_and_go_again() {
     ready(world, &tenants, "acme").await;
     let reader = ready(world, &of::<TenantRole>(world, &defs), "reader").await;
     let policy = reader.status.unwrap().accounts[0].policy.clone().unwrap();
+    let policy = policy.strip_prefix(&format!("acs:ram::{ACCOUNT_ID}:policy/")).unwrap().to_owned();
     assert!(policy.starts_with("acme-reader-"), "{policy}");
-    assert_eq!(attached(world, "acme.alice").await, [policy.clone()].into());
-    assert_eq!(groups(world, "acme.alice").await, ["acme".to_owned()].into());
+    assert_eq!(attached(world, "acme.alice").await, names(["acme-reader"]));
+    assert_eq!(groups(world, "acme.alice").await, names(["acme"]));
 
     let secret = of::<Secret>(world, &defs).get(&format!("alice-{ALIBABA}")).await.unwrap();
     assert_eq!(text(&secret, "ALIBABA_CLOUD_REGION_ID"), testbed::alibaba::REGION);
-    let key = key(world, &defs, "alice-ali").await;
+    let key = key(world, "acme", "alice").await;
     let alices = world.alibaba.client(key.clone());
     let who = alice.status.unwrap().accounts[0].principal.clone().unwrap();
     assert_eq!(who, format!("acs:ram::{ACCOUNT_ID}:user/acme.alice"));
