@@ -67,6 +67,7 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
                     service_account: args.service_account.clone(),
                     proof: Proof { pause: args.key_proof, ..Proof::default() },
                     fresh_write: args.fresh_write,
+                    full_check: args.full_check,
                     orphan_age: args.orphan_age,
                     concurrency: args.concurrency,
                     issuer: issuer.clone(),

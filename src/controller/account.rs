@@ -18,10 +18,10 @@ use crate::model::{Class, Fault};
 use crate::names::{AccountName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
-/// Everything that no bulk call shows is read within this.
-const SLICE_TURN: Duration = Duration::from_secs(3600);
-/// How often a part of it is read.
+/// How often a part of what no bulk call shows is read, at least; and how many parts there are, at least.
 const SLICE_STEP: Duration = Duration::from_secs(60);
+const SLICES: u32 = 20;
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 /// How often quotas are read; between, our own writes are counted.
 const QUOTAS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -75,7 +75,7 @@ impl Operator {
         let entry = self.accounts.entry(name);
         let mut changed = BTreeSet::new();
         let interval = manifest.spec.drift_check_interval.get();
-        let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        let due = entry.swept_at.is_none_or(|at| at.elapsed() + HALF_A_SECOND >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
             changed.extend(self.list_workspaces(name, manifest, &account).await);
@@ -83,7 +83,7 @@ impl Operator {
             changed.extend(self.orphans.tenants_in(name));
         }
         // Where a twin reads the account for all of them, its rules are still this one's to compare.
-        let rules_due = entry.rules_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        let rules_due = entry.rules_at.is_none_or(|at| at.elapsed() + HALF_A_SECOND >= interval);
         if due || rules_due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
             let rules = self.keep_rules(name, manifest, &account).await;
             if rules.made {
@@ -127,20 +127,24 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads of the objects whose turn it is what no bulk call shows: every one's comes once in [`SLICE_TURN`], the first at
+    /// Reads of the objects whose turn it is what no bulk call shows: every one's comes once in the time of a full check, the first at
     /// a moment that its name decides, so that a start makes no burst of calls.
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let objects = account.inventory.lock().with_hidden_parts();
         let mut changed = BTreeSet::new();
-        for object in self.accounts.take_turns(name, objects, SLICE_TURN) {
+        let due = self.accounts.take_turns(name, objects, self.settings.full_check);
+        for (index, object) in due.iter().enumerate() {
             let known = || {
                 let inventory = account.inventory.lock();
-                (inventory.mark(&object).map(|mark| mark.tenant), inventory.state_of(&object))
+                (inventory.mark(object).map(|mark| mark.tenant), inventory.state_of(object))
             };
             let (tenant, before) = known();
-            let reads = account.inventory.lock().hidden_parts(&object);
+            let reads = account.inventory.lock().hidden_parts(object);
             for read in reads {
-                account.learn(&read).await?;
+                if let Err(fault) = account.learn(&read).await {
+                    self.accounts.give_back_turns(name, due.get(index..).unwrap_or_default());
+                    return Err(fault);
+                }
             }
             let (now_tenant, now) = known();
             if now != before {
@@ -153,7 +157,8 @@ impl Operator {
     fn until_next_look(&self, name: &AccountName, manifest: &CloudAccount) -> Duration {
         let interval = manifest.spec.drift_check_interval.get();
         let since = self.accounts.entry(name).swept_at.map(|at| at.elapsed()).unwrap_or_default();
-        interval.saturating_sub(since).clamp(Duration::from_millis(500), SLICE_STEP)
+        let slice = SLICE_STEP.min(self.settings.full_check / SLICES);
+        interval.saturating_sub(since).clamp(HALF_A_SECOND, slice.max(HALF_A_SECOND))
     }
 
     async fn say(&self, name: &AccountName, manifest: &Arc<CloudAccount>, verdict: &Verdict) {

@@ -145,6 +145,12 @@ impl Accounts {
         due
     }
 
+    /// The turn of these was for nothing: it comes again at once.
+    pub(super) fn give_back_turns(&self, name: &AccountName, objects: &[ObjectId]) {
+        let now = Instant::now();
+        self.update(name, |entry| entry.turns.extend(objects.iter().map(|object| (object.clone(), now))));
+    }
+
     /// The accounts that can be worked in.
     #[must_use]
     pub fn ready(&self) -> BTreeMap<AccountName, Arc<Account<AnyCloud>>> {

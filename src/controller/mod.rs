@@ -47,6 +47,8 @@ pub struct Settings {
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.
     pub fresh_write: Duration,
+    /// Within which time everything is read that no list shows.
+    pub full_check: Duration,
     /// How long something must have been an orphan before anything is done about it.
     pub orphan_age: Duration,
     /// How many tenants are worked on side by side.

@@ -13,6 +13,7 @@ impl Inventory {
     /// Notes an act of ours, so that the next pass sees it without a call.
     pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
         self.written.insert(action.object(), now);
+        self.confirm_by(action, effect, now);
         if action.says_all() {
             self.unread.remove(&action.object());
         }

@@ -6,7 +6,8 @@ use super::account::{Account, Standing, last_part};
 use super::conduct::OWN_INLINE;
 use super::{Action, Draft, Rank};
 use crate::model::{
-    CloudAction, ClusterAction, ObjRef, ObjectId, ObjectKind, Role, RoleAction, SESSION_SECONDS, Tags, WantedRole,
+    Class, CloudAction, ClusterAction, ObjRef, ObjectId, ObjectKind, Role, RoleAction, SESSION_SECONDS, Tags,
+    WantedRole,
 };
 use crate::names::{ADOPT, CloudName, ManifestRef, TAG_TENANT};
 use crate::policy::{self, Document};
@@ -83,6 +84,19 @@ impl Account<'_, '_, '_> {
             Some(label) => label == tenant,
             None => seen.annotations.get(ADOPT).is_some_and(|adopt| adopt == tenant),
         })
+    }
+
+    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
+    pub(super) fn has_boundary(&mut self, subject: &ManifestRef, boundary: Option<&str>) -> bool {
+        let Some(arn) = boundary else { return true };
+        let cluster = &self.inventory.cluster;
+        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
+        let there = self.inventory.policies.values().any(|policy| policy.arn == arn);
+        if ours && !there {
+            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
+            self.refuse(subject, Class::Waiting, message);
+        }
+        !ours || there
     }
 
     /// Who trusts whom is a right like any other: what no manifest says goes at once.

@@ -160,6 +160,8 @@ impl Aws {
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => policies::put_inline(&act, of, name, document).await,
             CloudAction::DeleteInline { of, name } => policies::delete_inline(&act, of, name).await,
+            // Inline policies are IAM's own.
+            CloudAction::DropLoose(_) => Ok(Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,
