@@ -35,7 +35,7 @@ build: ## Build the operator
 	cargo build --locked
 
 .PHONY: demo
-demo: demo-build ## See it work, from manifests to AWS and back, and clean up
+demo: demo-build ## See it work, from manifests to two clouds and back, and clean up
 	@target/debug/demo
 
 .PHONY: demo-keep

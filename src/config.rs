@@ -43,6 +43,10 @@ pub struct RunArgs {
     /// Shorter than 15 only in tests.
     #[arg(long, env = "NOTEBOOK_POLL", default_value = "15", value_name = "SECONDS", value_parser = lag, hide = true)]
     pub notebook_poll: Duration,
+    /// Seconds within which everything that no list shows is read: users' keys and logins, and on Alibaba Cloud also what
+    /// policies say, who is in which group and what is attached.
+    #[arg(long, env = "FULL_CHECK", default_value = "3600", value_name = "SECONDS", value_parser = full)]
+    pub full_check: Duration,
     /// Seconds that something must have been an orphan, in every look at its account, before `pruneOrphans` does anything
     /// about it: first its keys go off, and after as long again it is removed. Shorter than a day only in tests.
     #[arg(long, env = "ORPHAN_AGE", default_value = "86400", value_name = "SECONDS", value_parser = age, hide = true)]
@@ -93,6 +97,11 @@ fn lag(text: &str) -> Result<Duration, String> {
     up_to(3600.0, text)
 }
 
+fn full(text: &str) -> Result<Duration, String> {
+    let most = up_to(7.0 * 86400.0, text)?;
+    if most >= Duration::from_secs(5) { Ok(most) } else { Err("at least 5".to_owned()) }
+}
+
 fn age(text: &str) -> Result<Duration, String> {
     up_to(30.0 * 86400.0, text)
 }
@@ -134,6 +143,7 @@ mod tests {
         let run = parse(&[]).unwrap();
         assert_eq!((run.write_rate, run.read_rate, run.concurrency), (5.0, 10.0, 8));
         assert_eq!(run.key_proof, Duration::from_secs(2));
+        assert_eq!(run.full_check, Duration::from_secs(3600));
         assert_eq!(run.orphan_age, Duration::from_secs(24 * 3600));
         assert_eq!(run.fresh_write, crate::model::FRESH_WRITE);
         assert_ne!(run.identity(), run.identity());
@@ -141,7 +151,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for args in [["--write-rate", "0"], ["--concurrency", "0"], ["--cluster-id", "a/b"], ["--key-proof", "-1"]] {
+        for args in [
+            ["--write-rate", "0"],
+            ["--concurrency", "0"],
+            ["--cluster-id", "a/b"],
+            ["--key-proof", "-1"],
+            ["--full-check", "1"],
+        ] {
             assert!(parse(&args).is_err(), "{args:?}");
         }
         assert_eq!(parse(&["--key-proof", "0"]).unwrap().key_proof, Duration::ZERO);

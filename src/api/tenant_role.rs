@@ -203,7 +203,11 @@ pub struct RoleAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<8192>")]
     pub policy: Option<String>,
-    /// Whether the policy is there, as the manifest says.
+    /// The cloud role that may be assumed, by ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::text::<512>")]
+    pub role: Option<String>,
+    /// Whether policy and role are there, as the manifest says.
     #[serde(default)]
     pub ready: bool,
     /// What is missing, and what would help.

@@ -26,7 +26,7 @@ impl<C: Cloud> Account<C> {
     /// The act's own fault; the object is read again after a surprise, so that the next plan sees what is there.
     pub async fn act(&self, action: &CloudAction) -> Result<(), Fault> {
         let object = action.object();
-        if action.needs_live_read() && !self.is_still_ours(action, &object).await? {
+        if action.needs_live_read() && !self.was_confirmed(action) && !self.is_still_ours(action, &object).await? {
             return Ok(());
         }
         let known = self.inventory.lock().mark(&object).is_some();
@@ -53,14 +53,38 @@ impl<C: Cloud> Account<C> {
         Ok(())
     }
 
+    /// Deletes what stood for inline policies and was nobody's at the last sweep, as long as `may_write` lets it.
+    ///
+    /// # Errors
+    /// The first fault, of a call or of `may_write`; the rest comes after the next sweep.
+    pub async fn tidy(&self, may_write: impl Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+        let loose = std::mem::take(&mut self.inventory.lock().loose);
+        for policy in loose {
+            may_write()?;
+            self.cloud.execute(&CloudAction::DropLoose(policy), &self.inventory).await?;
+        }
+        Ok(())
+    }
+
     /// Reads one thing live and takes it into the inventory.
     ///
     /// # Errors
     /// The reading's own fault; what is known stays.
     pub async fn learn(&self, read: &Read) -> Result<(), Fault> {
         let finding = self.cloud.read(read, &self.inventory).await?;
-        self.inventory.lock().learn(&read.object(), finding);
+        let mut inventory = self.inventory.lock();
+        inventory.learn(&read.object(), finding);
+        if let Read::Object(object) = read {
+            inventory.confirm(object, Instant::now());
+        }
         Ok(())
+    }
+
+    /// Before a deletion: whether the cloud itself showed a moment ago that the object is the one that we know. A policy's
+    /// next version is never made without a look at the one before.
+    fn was_confirmed(&self, action: &CloudAction) -> bool {
+        let deletes = !matches!(action, CloudAction::SetDocument { .. });
+        deletes && self.inventory.lock().was_confirmed(&action.object(), Instant::now())
     }
 
     /// Before something is taken over: whether it is, live, still without a mark, or has the one that it shall have.

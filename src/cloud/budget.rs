@@ -14,8 +14,10 @@ use crate::model::{CloudAction, NotebookAction, RoleAction, WorkspaceAction};
 const FLOOR: f64 = 0.5;
 /// How long it takes to grow from nothing back to the full rate.
 const RECOVERY: Duration = Duration::from_secs(60);
-/// Memberships and attachments a second, at most: RAM documents 10 for each of these calls, and a burst may come before.
-const EDGES: f64 = 5.0;
+/// How much of an API's documented rate is ours in the long run, and how much of it may come at once: together never more
+/// than seven tenths in any second, for others call the account too and calls bunch up on the way.
+const OURS: f64 = 0.5;
+const AT_ONCE: f64 = 0.2;
 /// Calls that were under way together are throttled together: that halves the rate once.
 const ONE_THROTTLING: Duration = Duration::from_secs(1);
 
@@ -41,9 +43,6 @@ pub enum Family {
     Write,
     /// Calls of the identity service that read.
     Read,
-    /// Calls that put two things together or apart, where the cloud has a narrower rate for them (RAM's memberships and
-    /// attachments): each also drinks from [`Self::Write`].
-    Edge,
     /// Calls of the token service.
     Token,
     /// Calls of the service that keeps notebooks, at the rate of reads.
@@ -111,29 +110,47 @@ impl Budgets {
 #[derive(Debug)]
 pub struct Budget {
     write: Bucket,
-    edge: Bucket,
     read: Bucket,
     token: Bucket,
     notebook: Bucket,
+    /// Where the cloud documents a rate for each API, each has a bucket beside its family's.
+    apis: Mutex<BTreeMap<Api, Arc<Bucket>>>,
 }
+
+/// Service and operation.
+pub type Api = (&'static str, &'static str);
 
 impl Budget {
     /// A full budget. The token service gets the rate of reads.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        let edges = rates.write.min(EDGES);
         Self {
             write: Bucket::new(rates.write, 2.0),
-            edge: Bucket::new(edges, 1.0),
             read: Bucket::new(rates.read, 2.0),
             token: Bucket::new(rates.read, 2.0),
             notebook: Bucket::new(rates.read, 2.0),
+            apis: Mutex::default(),
         }
     }
 
     /// Waits for one call's turn: urgent ones first, in order of arrival among equals. May be cancelled.
     pub async fn acquire(&self, family: Family, priority: Priority) {
         self.bucket(family).acquire(priority).await;
+    }
+
+    /// Waits for a call's turn within what the cloud documents for this one API, in calls a second: the last wait before
+    /// the call, after that for its family. May be cancelled.
+    pub async fn acquire_of(&self, api: Api, documented: f64, priority: Priority) {
+        let new = || Arc::new(Bucket::new(documented * OURS, AT_ONCE / OURS));
+        let bucket = self.apis.lock().entry(api).or_insert_with(new).clone();
+        bucket.acquire(priority).await;
+    }
+
+    /// The cloud asked us to slow down with one API.
+    pub fn throttled_of(&self, api: Api) {
+        if let Some(bucket) = self.apis.lock().get(&api) {
+            bucket.state.lock().throttled();
+        }
     }
 
     /// The cloud asked us to slow down: halves the rate, which then grows back within a minute.
@@ -152,7 +169,6 @@ impl Budget {
     fn bucket(&self, family: Family) -> &Bucket {
         match family {
             Family::Write => &self.write,
-            Family::Edge => &self.edge,
             Family::Read => &self.read,
             Family::Token => &self.token,
             Family::Notebook => &self.notebook,
@@ -189,7 +205,7 @@ impl Bucket {
     /// A full bucket, which holds the calls of so many seconds.
     fn new(rate: f64, seconds: f64) -> Self {
         let rate = rate.max(FLOOR);
-        let burst = rate * seconds;
+        let burst = (rate * seconds).max(1.0);
         let state = State {
             tokens: burst,
             burst,
@@ -306,16 +322,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_second_has_more_memberships_than_ram_documents() {
+    async fn an_api_is_never_called_more_often_than_it_documents_whatever_the_budget_is() {
         let budget = budget(1000.0);
-        let mut times = Vec::new();
-        let start = Instant::now();
+        let (mut times, start) = (Vec::new(), Instant::now());
         for _ in 0..30 {
-            budget.acquire(Family::Edge, Priority::Normal).await;
+            budget.acquire(Family::Write, Priority::Normal).await;
+            budget.acquire_of(("ram", "AttachPolicyToUser"), 10.0, Priority::Normal).await;
             times.push(start.elapsed().as_secs_f64());
         }
         let most = times.iter().map(|from| times.iter().filter(|at| (*from..from + 1.0).contains(*at)).count()).max();
-        assert!(most <= Some(10), "{most:?}");
+        assert!((6..=7).contains(&most.unwrap_or_default()), "{most:?}");
+        // Another API has its own.
+        let before = start.elapsed();
+        budget.acquire_of(("ram", "AddUserToGroup"), 10.0, Priority::Normal).await;
+        assert_eq!(start.elapsed(), before);
     }
 
     #[tokio::test(start_paused = true)]

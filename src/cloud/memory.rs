@@ -5,6 +5,7 @@
 
 mod deeds;
 mod notebooks;
+mod ram;
 mod roles;
 mod workspaces;
 mod world;
@@ -74,6 +75,13 @@ impl MemoryCloud {
     /// An empty account whose objects of `cluster` are ours.
     pub(crate) fn new(cluster: ClusterId, account: &str) -> Self {
         Self { world: Arc::new(Mutex::new(World::new(cluster, account))), script: Arc::default() }
+    }
+
+    /// The same, behaving as RAM does.
+    pub(crate) fn ram(cluster: ClusterId, account: &str) -> Self {
+        let cloud = Self::new(cluster, account);
+        cloud.with(|world| world.is_ram = true);
+        cloud
     }
 
     /// Disturbs one call.
@@ -198,6 +206,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::Detach { .. } => "DetachPolicy",
         CloudAction::PutInline { .. } => "PutInlinePolicy",
         CloudAction::DeleteInline { .. } => "DeleteInlinePolicy",
+        CloudAction::DropLoose(_) => "DeletePolicy",
         CloudAction::CreateKey(_) => "CreateAccessKey",
         CloudAction::SetKeyActive { .. } => "UpdateAccessKey",
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
@@ -216,8 +225,13 @@ fn operation_of(action: &CloudAction) -> &'static str {
 
 impl Cloud for MemoryCloud {
     async fn sweep(&self) -> Result<Sweep, Fault> {
-        self.call("GetAccountAuthorizationDetails", |world| Ok(Sweep { found: world.everything(), ..Sweep::default() }))
-            .await
+        self.call("GetAccountAuthorizationDetails", |world| {
+            if world.is_ram {
+                return Ok(world.lists());
+            }
+            Ok(Sweep { found: world.everything(), ..Sweep::default() })
+        })
+        .await
     }
 
     async fn read(&self, what: &Read, _inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
@@ -272,6 +286,9 @@ impl Cloud for MemoryCloud {
     }
 
     async fn execute(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
+        if self.with(|world| world.is_ram) {
+            return ram::execute(self, action, inventory).await;
+        }
         let own = |name: &_| inventory.lock().policies.get(name).map(|policy| policy.arn.clone());
         self.call(operation_of(action), |world| world.execute(action, own)).await
     }
@@ -290,6 +307,10 @@ impl Cloud for MemoryCloud {
             Ok(())
         })
         .await
+    }
+
+    async fn issuer_of(&self, _provider: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

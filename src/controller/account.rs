@@ -18,10 +18,10 @@ use crate::model::{Class, Fault};
 use crate::names::{AccountName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
-/// Everything that no bulk call shows is read within this.
-const SLICE_TURN: Duration = Duration::from_secs(3600);
-/// How often a part of it is read.
+/// How often a part of what no bulk call shows is read, at least; and how many parts there are, at least.
 const SLICE_STEP: Duration = Duration::from_secs(60);
+const SLICES: u32 = 20;
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 /// How often quotas are read; between, our own writes are counted.
 const QUOTAS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -64,14 +64,6 @@ impl Operator {
         if let Some(fault) = self.accounts.entry(name).rules.fault {
             return (judge(&fault, 1).0, again);
         }
-        let spec = &manifest.spec;
-        let aws = spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "aws");
-        let alibaba = || spec.alibaba.as_ref().and_then(|alibaba| alibaba.oidc_provider.as_ref()).map(|_| "alibaba");
-        if let Some(cloud) = aws.or_else(alibaba) {
-            let message =
-                format!("spec.{cloud}.oidcProvider is not supported yet; everything else is carried out. Take it out.");
-            return (Verdict::Stalled(Reason::Invalid, message), again);
-        }
         (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
     }
 
@@ -83,7 +75,7 @@ impl Operator {
         let entry = self.accounts.entry(name);
         let mut changed = BTreeSet::new();
         let interval = manifest.spec.drift_check_interval.get();
-        let due = entry.swept_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        let due = entry.swept_at.is_none_or(|at| at.elapsed() + HALF_A_SECOND >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
             changed.extend(self.list_workspaces(name, manifest, &account).await);
@@ -91,7 +83,7 @@ impl Operator {
             changed.extend(self.orphans.tenants_in(name));
         }
         // Where a twin reads the account for all of them, its rules are still this one's to compare.
-        let rules_due = entry.rules_at.is_none_or(|at| at.elapsed() + Duration::from_millis(500) >= interval);
+        let rules_due = entry.rules_at.is_none_or(|at| at.elapsed() + HALF_A_SECOND >= interval);
         if due || rules_due || entry.failures > 0 || self.rules_are_in_doubt(name, manifest) {
             let rules = self.keep_rules(name, manifest, &account).await;
             if rules.made {
@@ -101,6 +93,14 @@ impl Operator {
                 entry.rules = rules;
                 entry.rules_at = Some(Instant::now());
             });
+        }
+        let provider = manifest.spec.alibaba.as_ref().and_then(|it| it.oidc_provider.as_ref());
+        if let Some(provider) = provider.filter(|_| due || entry.issuer.is_none()) {
+            let issuer = account.cloud.issuer_of(provider).await?;
+            if issuer != entry.issuer {
+                changed.extend(self.world.tenants_of_account(name));
+                self.accounts.update(name, |entry| entry.issuer = issuer);
+            }
         }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;
@@ -129,20 +129,24 @@ impl Operator {
         Ok(changed)
     }
 
-    /// Reads of the objects whose turn it is what no bulk call shows: every one's comes once in [`SLICE_TURN`], the first at
+    /// Reads of the objects whose turn it is what no bulk call shows: every one's comes once in the time of a full check, the first at
     /// a moment that its name decides, so that a start makes no burst of calls.
     async fn slice(&self, name: &AccountName, account: &Account<AnyCloud>) -> Result<BTreeSet<TenantName>, Fault> {
         let objects = account.inventory.lock().with_hidden_parts();
         let mut changed = BTreeSet::new();
-        for object in self.accounts.take_turns(name, objects, SLICE_TURN) {
+        let due = self.accounts.take_turns(name, objects, self.settings.full_check);
+        for (index, object) in due.iter().enumerate() {
             let known = || {
                 let inventory = account.inventory.lock();
-                (inventory.mark(&object).map(|mark| mark.tenant), inventory.state_of(&object))
+                (inventory.mark(object).map(|mark| mark.tenant), inventory.state_of(object))
             };
             let (tenant, before) = known();
-            let reads = account.inventory.lock().hidden_parts(&object);
+            let reads = account.inventory.lock().hidden_parts(object);
             for read in reads {
-                account.learn(&read).await?;
+                if let Err(fault) = account.learn(&read).await {
+                    self.accounts.give_back_turns(name, due.get(index..).unwrap_or_default());
+                    return Err(fault);
+                }
             }
             let (now_tenant, now) = known();
             if now != before {
@@ -155,9 +159,10 @@ impl Operator {
     fn until_next_look(&self, name: &AccountName, manifest: &CloudAccount) -> Duration {
         let interval = manifest.spec.drift_check_interval.get();
         let since = self.accounts.entry(name).swept_at.map(|at| at.elapsed()).unwrap_or_default();
-        let look = interval.saturating_sub(since).min(SLICE_STEP);
+        let slice = SLICE_STEP.min(self.settings.full_check / SLICES);
+        let look = interval.saturating_sub(since).min(slice.max(HALF_A_SECOND));
         let list = self.accounts.entry(name).account.and_then(|account| self.until_next_list(&account));
-        list.map_or(look, |list| look.min(list)).max(Duration::from_millis(500))
+        list.map_or(look, |list| look.min(list)).max(HALF_A_SECOND)
     }
 
     async fn say(&self, name: &AccountName, manifest: &Arc<CloudAccount>, verdict: &Verdict) {

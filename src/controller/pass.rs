@@ -65,6 +65,7 @@ impl Operator {
             accounts: facts,
             operator_namespace: self.settings.namespace.clone(),
             operator_account: self.settings.service_account.clone(),
+            issuer: self.settings.issuer.clone(),
             now: Timestamp::now(),
         };
         let mut wanted = compile(name, &manifests, &context);

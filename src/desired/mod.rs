@@ -1,17 +1,22 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
 mod account;
+mod cloud_roles;
 mod cluster;
 mod conduct;
 mod credentials;
 mod dialect;
+mod execution;
 mod grants;
+mod keyless;
 mod limits;
 mod notebooks;
+mod passing;
 mod ram;
 mod roles;
 mod schedule;
 mod settled;
+mod trust;
 mod unsupported;
 mod users;
 mod workspaces;
@@ -62,6 +67,8 @@ pub struct AccountFacts {
     /// Whether the last looks at it failed in a way that does not pass by itself: credentials that are refused or missing,
     /// or an endpoint that has not answered for a while.
     pub unreadable: bool,
+    /// The issuer that its OIDC provider of this cluster stands for, where that was asked for and answered.
+    pub issuer: Option<String>,
 }
 
 impl AccountFacts {
@@ -95,6 +102,8 @@ pub struct Context {
     pub operator_namespace: String,
     /// The operator's ServiceAccount.
     pub operator_account: String,
+    /// Who issues the tokens of this cluster's ServiceAccounts, where the API server says.
+    pub issuer: Option<String>,
     /// Now.
     pub now: Timestamp,
 }
@@ -269,6 +278,9 @@ impl Compiler<'_> {
         // Lowering a limit takes nothing from those who are there.
         let there = |user: &&Arc<TenantUser>| user.status.as_ref().is_some_and(|status| !status.accounts.is_empty());
         users.extend(over.iter().filter(there).cloned());
+        self.assumable_roles(&roles, &users, &grants);
+        self.service_accounts(&grants);
+        self.execution_roles(&roles, &users, &notebooks, &grants);
         self.cluster(&roles, &users);
     }
 

@@ -44,20 +44,19 @@ impl Compiler<'_> {
             }
         }
         self.check_abandoned();
-        if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
-            self.unsupported(&tenant, None, "serviceAccounts of a namespace");
-        }
     }
 
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
         }
+        if let Some(alibaba) = &role.spec.alibaba
+            && let Some(message) = self.reaches_all_roles(&alibaba.system_policies)
+        {
+            self.refuse(subject, None, Class::Invalid, message);
+        }
         if role.spec.alibaba.as_ref().is_some_and(|it| it.max_compute.is_some()) {
             self.unsupported(subject, None, "spec.alibaba.maxCompute");
-        }
-        if role.spec.assumable_by.is_some() {
-            self.unsupported(subject, None, "spec.assumableBy");
         }
     }
 

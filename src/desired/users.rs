@@ -188,7 +188,7 @@ impl Compiler<'_> {
         self.tenant.spec.suspended || user.spec.suspended || expired
     }
 
-    fn boundary(&self, facts: &AccountFacts) -> Option<String> {
+    pub(super) fn boundary(&self, facts: &AccountFacts) -> Option<String> {
         match facts.manifest.spec.aws.as_ref()?.permissions_boundary.as_ref()? {
             PermissionsBoundary::Arn(arn) => Some(arn.clone()),
             PermissionsBoundary::Managed => {
@@ -249,7 +249,7 @@ impl Compiler<'_> {
 }
 
 /// A Deny of everything.
-fn everything() -> Statement {
+pub(super) fn everything() -> Statement {
     Statement::new(Effect::Deny, Scope::These(vec!["*".into()]), Scope::These(vec!["*".into()]))
 }
 

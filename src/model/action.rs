@@ -155,6 +155,8 @@ pub enum CloudAction {
         /// The policy's name.
         name: String,
     },
+    /// Deletes a policy that stood for an inline one, unless somebody has it.
+    DropLoose(CloudName),
     /// Makes a key. Done only inside the key protocol, which writes the secret half into its Secret at once.
     CreateKey(CloudName),
     /// Makes a key usable or unusable.
@@ -196,6 +198,8 @@ pub enum CloudAction {
 pub enum Effect {
     /// Just what was asked for.
     Done,
+    /// It hung there as it was known to, and came off.
+    CameOff,
     /// The policy's ARN (made, or attached).
     Arn(String),
     /// The id that the user or workspace got.
@@ -315,7 +319,7 @@ impl CloudAction {
             Self::CreateUser(user) => ObjectId::user(&user.name),
             Self::CreatePolicy(policy) => ObjectId::policy(&policy.name),
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
-            Self::DeletePolicy(name) => ObjectId::policy(name),
+            Self::DeletePolicy(name) | Self::DropLoose(name) => ObjectId::policy(name),
             Self::Workspace(action) => ObjectId::workspace(action.workspace()),
             Self::Notebook(action) => ObjectId::notebook(action.name()),
             Self::Role(action) => action.object(),
@@ -354,6 +358,7 @@ impl CloudAction {
                 | Self::RemoveMember { .. }
                 | Self::Detach { .. }
                 | Self::DeleteInline { .. }
+                | Self::DropLoose(_)
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
                 | Self::Notebook(NotebookAction::Delete(_) | NotebookAction::Stop { .. })

@@ -52,10 +52,14 @@ pub struct Inventory {
     pub(super) unread: BTreeMap<ObjectId, Unread>,
     /// How much more often each of our policies was attached at the last sweep than was known.
     pub(super) surplus: BTreeMap<CloudName, i64>,
+    /// Policies that stood for inline ones and were nobody's at the last sweep.
+    pub loose: BTreeSet<CloudName>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
     pub(super) written: BTreeMap<ObjectId, Instant>,
+    /// When the cloud last confirmed that an object is what we know.
+    pub(super) confirmed: BTreeMap<ObjectId, Instant>,
 }
 
 impl Inventory {
@@ -75,8 +79,10 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
+            loose: BTreeSet::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod action;
 mod arns;
 mod cloud;
+mod confirmed;
 mod fault;
 mod inventory;
 mod kube;

@@ -13,6 +13,7 @@ impl Inventory {
     /// Notes an act of ours, so that the next pass sees it without a call.
     pub fn record(&mut self, action: &CloudAction, effect: &Effect, now: Instant) {
         self.written.insert(action.object(), now);
+        self.confirm_by(action, effect, now);
         if action.says_all() {
             self.unread.remove(&action.object());
         }
@@ -56,6 +57,8 @@ impl Inventory {
                 self.count("Policies", -1);
             }
             CloudAction::Role(action) => self.record_on_role(action),
+            CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             CloudAction::SetDocument { policy, document } => {
                 if let Some(policy) = self.policies.get_mut(policy) {
                     policy.document = Some(document.clone());
@@ -66,8 +69,6 @@ impl Inventory {
                 }
             }
             CloudAction::Notebook(action) => self.notebooks.record(action, effect),
-            CloudAction::SetProfile { .. } => self.record_profile(action),
-            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }
     }

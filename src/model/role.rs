@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cloud::{ObjectId, PolicyRef, Stub, Tags, mark_of_tags};
 use super::inventory::Inventory;
+use super::kube::ObjRef;
 use crate::names::{CloudName, ManifestRef, Mark, tenant_of_path};
 use crate::policy::Document;
 
@@ -60,6 +61,8 @@ pub struct WantedRole {
     pub attached: BTreeSet<PolicyRef>,
     /// Its inline policies by name.
     pub inline: BTreeMap<String, Document>,
+    /// The ServiceAccount whose tokens open it: it is the tenant's only where that one's namespace is.
+    pub pod: Option<ObjRef>,
     /// Whether only what takes access away, and undoes that, is done: what it should be is refused, and what is there
     /// stays.
     pub only_still: bool,

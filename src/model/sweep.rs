@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::action::Finding;
 use super::cloud::{ObjectId, ObjectKind};
 use super::inventory::Inventory;
-use crate::names::{CloudName, TenantName};
+use crate::names::{CloudName, TenantName, inline_of_description};
 
 /// How long after a write of ours a sweep says nothing about that object, unless another time is set: reads of IAM may
 /// lag behind its writes.
@@ -22,6 +22,9 @@ pub struct Sweep {
     pub bare: bool,
     /// To how many each customer's policy is attached, where bulk calls tell that and not to whom.
     pub attachments: BTreeMap<CloudName, i64>,
+    /// Policies that stand for inline ones and are nobody's, with their descriptions: a process that died between two
+    /// calls left them.
+    pub loose: Vec<(CloudName, String)>,
 }
 
 impl Inventory {
@@ -56,7 +59,11 @@ impl Inventory {
         next.workspaces = std::mem::take(&mut self.workspaces);
         next.quotas = std::mem::take(&mut self.quotas);
         next.written = std::mem::take(&mut self.written);
+        self.drop_old_confirmations(started);
+        next.confirmed = std::mem::take(&mut self.confirmed);
         next.swept = true;
+        let ours = |description: &str| inline_of_description(&self.cluster, description).is_some();
+        next.loose = sweep.loose.into_iter().filter(|(_, it)| ours(it)).map(|(name, _)| name).collect();
         if bare {
             next.forget_what_is_gone();
         }

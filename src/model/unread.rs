@@ -256,7 +256,11 @@ mod tests {
         let found = || vec![Finding::User(alice()), Finding::Policy(dev())];
         let sweep = |inventory: &mut Inventory, count| {
             let attachments = [(dev().name, count)].into();
-            inventory.absorb(Sweep { found: found(), bare: true, attachments }, Instant::now(), Duration::ZERO)
+            inventory.absorb(
+                Sweep { found: found(), bare: true, attachments, ..Sweep::default() },
+                Instant::now(),
+                Duration::ZERO,
+            )
         };
         let has_it = || Finding::User(User { attached: [dev().arn].into(), ..alice() });
         sweep(&mut inventory, 1);

@@ -155,6 +155,8 @@ pub struct WantedAccount {
     pub notebooks: BTreeMap<CloudName, Vec<WantedNotebook>>,
     /// Roles.
     pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
+    /// The one of the roles under which SageMaker or PAI works, where the tenant needs one.
+    pub execution_role: Option<CloudName>,
     /// The tenant's PAI workspace.
     pub workspace: Option<WantedWorkspace>,
 }
@@ -193,6 +195,8 @@ pub struct WantedCluster {
     pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     /// Everything else, by the manifest that it stands for.
     pub objects: BTreeMap<ObjRef, (ManifestRef, KubeObject)>,
+    /// What stays as it is, if it is there: what it should be is refused.
+    pub kept: BTreeSet<ObjRef>,
 }
 
 /// Everything that should exist for one tenant.

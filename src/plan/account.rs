@@ -323,19 +323,6 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
-    pub(super) fn has_boundary(&mut self, subject: &ManifestRef, boundary: Option<&str>) -> bool {
-        let Some(arn) = boundary else { return true };
-        let cluster = &self.inventory.cluster;
-        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
-        let there = self.inventory.policies.values().any(|policy| policy.arn == arn);
-        if ours && !there {
-            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
-            self.refuse(subject, Class::Waiting, message);
-        }
-        !ours || there
-    }
-
     fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {
         if self.is_known(&ObjectId::user(&seen.name)) {
             self.hangings(seen, wanted);

@@ -293,6 +293,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
     }
     release::secrets_of_lost_accounts(&mut draft, observed);
     cluster::plan(&mut draft, observed);
+    role::behind_their_pods(&mut draft);
     draft.refusals.sort();
     draft.refusals.dedup();
     draft.withheld.extend(conduct::given_up(wanted));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::account::last_part;
 use super::{Action, Step};
 use crate::model::{
     CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget,
@@ -196,6 +197,10 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]
+        }
+        CloudAction::Notebook(NotebookAction::Create(notebook)) => {
+            let role = notebook.build.as_ref().and_then(|build| build.role.as_deref()).map(last_part);
+            role.map(|role| exists(ObjectId::role(&CloudName::new(role)))).into_iter().collect()
         }
         _ => Vec::new(),
     }

@@ -20,12 +20,28 @@ impl Account<'_, '_, '_> {
     /// Takes our marks off. Keys, memberships and attachments stay, and so do the tags `tenant` and `user`, by which its
     /// policies may grant. A group's mark is its path, so it moves.
     fn release(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        let mut first = Vec::new();
+        if object.kind == ObjectKind::User && self.draft.wanted.life == Life::Alive {
+            if self.must_be_read(object) {
+                return;
+            }
+            for policy in self.policies_of_one(object) {
+                first.extend(self.take_marks_off(&policy, subject, &[]));
+            }
+        }
+        self.take_marks_off(object, subject, &first);
+    }
+
+    fn take_marks_off(&mut self, object: &ObjectId, subject: &ManifestRef, after: &[usize]) -> Option<usize> {
         let tags = match object.kind {
             ObjectKind::Group => {
                 let path = released_path(&self.inventory.cluster, &self.draft.wanted.tenant);
                 let action = CloudAction::MoveGroup { group: object.name.clone(), path };
-                self.step(subject, Rank::Change, action, Vec::new());
-                return;
+                return self.step(subject, Rank::Change, action, Vec::new());
+            }
+            ObjectKind::Workspace => {
+                self.release_workspace(&object.name, subject);
+                return None;
             }
             ObjectKind::Notebook => {
                 let notebook = self.inventory.notebooks.ours.get(&object.name);
@@ -35,18 +51,35 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
             ObjectKind::Policy => {
-                let Some(policy) = self.inventory.policies.get(&object.name) else { return };
+                let policy = self.inventory.policies.get(&object.name)?;
                 if policy.tags.is_none() {
                     self.draft.read(self.name, Read::Tags(object.name.clone()));
                 }
                 policy.tags.clone()
             }
         };
-        let Some(tags) = tags else { return };
-        let unset: BTreeSet<String> = tags.into_keys().filter(|key| key.starts_with(MARK_PREFIX)).collect();
+        let unset: BTreeSet<String> = tags?.into_keys().filter(|key| key.starts_with(MARK_PREFIX)).collect();
         let detail = unset.iter().map(|key| format!("- {key}")).collect();
         let action = CloudAction::SetTags { of: object.clone(), set: Tags::new(), unset };
-        self.step(subject, Rank::Change, action, detail);
+        let action = Action::Cloud { account: self.name.clone(), action };
+        self.draft.step_after(after, subject, Rank::Change, action, detail)
+    }
+
+    /// The policies that a role which speaks of its user is for this user alone, where the language has no variables: no
+    /// manifest asks for them once the user's is being deleted.
+    fn policies_of_one(&self, user: &ObjectId) -> Vec<ObjectId> {
+        let attached = self.inventory.users.get(&user.name).map(|user| &user.attached);
+        let own = self.inventory.policies.values().filter(|policy| attached.is_some_and(|it| it.contains(&policy.arn)));
+        let own = own.map(|policy| ObjectId::policy(&policy.name)).filter(|policy| !self.claimed.contains(policy));
+        own.filter(|policy| self.inventory.mark(policy).is_some_and(|it| it.tenant == self.draft.wanted.tenant))
+            .collect()
+    }
+
+    /// Whether a policy is let go with a user that is retained, or may be: of that user it is not known yet.
+    pub(super) fn stays_with_its_user(&self, object: &ObjectId) -> bool {
+        let users = self.inventory.users.keys().map(ObjectId::user);
+        let mut leaving = users.filter(|user| self.draft.wanted.retain && self.is_leaving(user));
+        leaving.any(|user| self.inventory.is_unread(&user) || self.policies_of_one(&user).contains(object))
     }
 }
 

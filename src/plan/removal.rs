@@ -31,7 +31,7 @@ impl Account<'_, '_, '_> {
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
                     if life.deleting {
                         self.let_go(&object, &manifest);
-                    } else {
+                    } else if !self.stays_with_its_user(&object) {
                         self.remove(&object, &manifest);
                     }
                 }
@@ -87,6 +87,9 @@ impl Account<'_, '_, '_> {
         if logins::may_be_there(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteLogin(name.clone()), Vec::new());
         }
+        if self.must_be_read(&object) {
+            return;
+        }
         for group in &user.groups {
             let action = CloudAction::RemoveMember { group: group.clone(), user: name.clone() };
             self.step(subject, Rank::Revoke, action, Vec::new());
@@ -102,12 +105,25 @@ impl Account<'_, '_, '_> {
     fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {
         let Some(group) = self.inventory.groups.get(name) else { return };
         let object = ObjectId::group(name);
+        if self.must_be_read(&object) {
+            return;
+        }
         for arn in &group.attached {
             let action = CloudAction::Detach { from: object.clone(), arn: arn.clone() };
             self.step(subject, Rank::Revoke, action, Vec::new());
         }
         self.drop_inline(&object, subject, group.inline.keys().cloned().collect());
         self.step(subject, Rank::Revoke, CloudAction::DeleteGroup(name.clone()), Vec::new());
+    }
+
+    /// What hangs on an object is read before it is deleted, where it is not known: that is less than to be refused and to
+    /// list it then.
+    pub(super) fn must_be_read(&mut self, object: &ObjectId) -> bool {
+        let unread = self.inventory.is_unread(object);
+        if unread {
+            self.draft.read(self.name, Read::Object(object.clone()));
+        }
+        unread
     }
 
     fn remove_policy(&mut self, name: &CloudName, subject: &ManifestRef) {

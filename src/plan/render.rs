@@ -227,7 +227,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::Role(action) => role_line(action),
         CloudAction::CreatePolicy(policy) => ('+', "policy", named(&policy.name)),
         CloudAction::SetDocument { policy, .. } => ('~', "policy", named(policy)),
-        CloudAction::DeletePolicy(name) => ('-', "policy", named(name)),
+        CloudAction::DeletePolicy(name) | CloudAction::DropLoose(name) => ('-', "policy", named(name)),
         CloudAction::AddMember { group, user } => ('+', "member", format!("{user} → {group}")),
         CloudAction::RemoveMember { group, user } => ('-', "member", format!("{user} → {group}")),
         CloudAction::Attach { to, policy } => ('+', "attach", edge(to, &policy.to_string())),

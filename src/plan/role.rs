@@ -2,16 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Rank;
 use super::account::{Account, Standing, last_part};
 use super::conduct::OWN_INLINE;
-use crate::model::{CloudAction, ObjectId, ObjectKind, Role, RoleAction, SESSION_SECONDS, Tags, WantedRole};
-use crate::names::{CloudName, ManifestRef};
+use super::{Action, Draft, Rank};
+use crate::model::{
+    Class, CloudAction, ClusterAction, ObjRef, ObjectId, ObjectKind, Role, RoleAction, SESSION_SECONDS, Tags,
+    WantedRole,
+};
+use crate::names::{ADOPT, CloudName, ManifestRef, TAG_TENANT};
 use crate::policy::{self, Document};
 
 impl Account<'_, '_, '_> {
     pub(super) fn role(&mut self, name: &CloudName, claims: &[WantedRole]) {
         let object = ObjectId::role(name);
+        let away = |claim: &WantedRole| claim.pod.as_ref().is_some_and(|pod| !self.is_own_namespace(pod));
+        if claims.iter().all(away) {
+            // Whoever has that namespace could make the ServiceAccount that opens it.
+            return;
+        }
         self.claimed.insert(object.clone());
         let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
         if wanted.only_still {
@@ -68,6 +76,29 @@ impl Account<'_, '_, '_> {
         }
     }
 
+    /// Whether a ServiceAccount's namespace is the tenant's, or is to be made for it.
+    fn is_own_namespace(&self, pod: &ObjRef) -> bool {
+        let tenant = self.draft.wanted.tenant.as_str();
+        let seen = pod.namespace.as_ref().and_then(|name| self.cluster.namespaces.get(name));
+        seen.is_none_or(|seen| match seen.labels.get(TAG_TENANT) {
+            Some(label) => label == tenant,
+            None => seen.annotations.get(ADOPT).is_some_and(|adopt| adopt == tenant),
+        })
+    }
+
+    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
+    pub(super) fn has_boundary(&mut self, subject: &ManifestRef, boundary: Option<&str>) -> bool {
+        let Some(arn) = boundary else { return true };
+        let cluster = &self.inventory.cluster;
+        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
+        let there = self.inventory.policies.values().any(|policy| policy.arn == arn);
+        if ours && !there {
+            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
+            self.refuse(subject, Class::Waiting, message);
+        }
+        !ours || there
+    }
+
     /// Who trusts whom is a right like any other: what no manifest says goes at once.
     fn trust(&mut self, seen: &Role, wanted: &WantedRole) {
         if seen.trust.as_ref().is_some_and(|trust| trust.same_meaning(&wanted.trust)) {
@@ -106,5 +137,26 @@ impl Account<'_, '_, '_> {
         }
         self.drop_inline(&object, subject, role.inline.keys().cloned().collect());
         self.step(subject, Rank::Revoke, CloudAction::Role(RoleAction::Delete(name.clone())), Vec::new());
+    }
+}
+
+/// Has the roles of ServiceAccounts made after these: where one of that name is somebody else's, its role is not made.
+pub(super) fn behind_their_pods(draft: &mut Draft<'_>) {
+    let wanted = draft.wanted;
+    let pod_of = |action: &Action| match action {
+        Action::Cloud { account, action: CloudAction::Role(RoleAction::Create(role)) } => {
+            let claims = wanted.accounts.get(account)?.roles.get(&role.name)?;
+            claims.iter().find_map(|claim| claim.pod.clone())
+        }
+        _ => None,
+    };
+    let makes = |action: &Action, pod: &ObjRef| matches!(action, Action::Cluster(ClusterAction::Create(object)) if object.at == *pod);
+    let mut needs: Vec<(usize, usize)> = Vec::new();
+    for (index, step) in draft.steps.iter().enumerate() {
+        let Some(pod) = pod_of(&step.action) else { continue };
+        needs.extend(draft.steps.iter().position(|step| makes(&step.action, &pod)).map(|at| (index, at)));
+    }
+    for (index, at) in needs {
+        draft.steps[index].needs.insert(at);
     }
 }

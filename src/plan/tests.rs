@@ -180,12 +180,14 @@ pub(super) fn context(documents: &[Value]) -> Context {
         partition: if alibaba { RAM_PARTITION } else { "aws" }.to_owned(),
         trouble: None,
         unreadable: false,
+        issuer: None,
     };
     Context {
         cluster: ClusterId::new("c1"),
         accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
         operator_namespace: "tenantry-system".to_owned(),
         operator_account: "tenantry".to_owned(),
+        issuer: None,
         now: Timestamp::UNIX_EPOCH,
     }
 }

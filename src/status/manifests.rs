@@ -11,7 +11,7 @@ use crate::api::{
     TenantRoleStatus, TenantStatus, TenantUser, TenantUserStatus, Usage, UserAccountStatus, annotations,
 };
 use crate::desired::{Manifests, keys_wanted, manifest_ref};
-use crate::model::{Inventory, ObjectKind};
+use crate::model::{Inventory, ObjectKind, WantedAccount};
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
 /// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
@@ -68,6 +68,7 @@ pub fn tenant_status(
                 group: group
                     .filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name)))
                     .map(CloudName::to_string),
+                execution_role: wanted.zip(inventory).and_then(|(wanted, seen)| execution_role(wanted, seen)),
                 workspace_id: workspace_id(report, &name, before.iter().find(|it| it.name == account.name)),
                 ready: inventory.is_some() && tally.is_clear(),
                 message: tally.words(),
@@ -146,13 +147,16 @@ pub fn role_status(
             let mine = wanted.policies.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
             let tally = report.tally(&subject, Some(account));
             let inventory = report.accounts.get(account).and_then(|view| view.inventory);
-            if mine.is_none() && tally.is_clear() {
+            let role = wanted.roles.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
+            if mine.is_none() && role.is_none() && tally.is_clear() {
                 return None;
             }
             let policy = mine.and_then(|(name, _)| own_policy(inventory?, name, &subject));
-            let ready = tally.is_clear() && (mine.is_none() || policy.is_some());
+            let is_role = role.is_some();
+            let role = role.and_then(|(name, _)| own_role(inventory?, name, &subject));
+            let ready = tally.is_clear() && (mine.is_none() || policy.is_some()) && (!is_role || role.is_some());
             let message = tally.words().or_else(|| report.observed(&subject, account));
-            Some(RoleAccountStatus { name: account.to_string(), policy, ready, message })
+            Some(RoleAccountStatus { name: account.to_string(), policy, role, ready, message })
         })
         .collect();
     status.accounts.extend(unseen);
@@ -220,6 +224,18 @@ fn ours<'i>(inventory: &'i Inventory, name: &CloudName, owner: &ManifestRef) -> 
 fn own_policy(inventory: &Inventory, name: &CloudName, owner: &ManifestRef) -> Option<String> {
     let policy = inventory.policies.get(name)?;
     policy.mark(&inventory.cluster).is_some_and(|mark| mark.is_of(owner)).then(|| policy.arn.clone())
+}
+
+/// The ARN of the TenantRole's cloud role.
+fn own_role(inventory: &Inventory, name: &CloudName, owner: &ManifestRef) -> Option<String> {
+    let role = inventory.roles.get(name)?;
+    role.mark().is_some_and(|mark| mark.is_of(owner)).then(|| role.arn.clone())
+}
+
+/// The ARN of the tenant's execution role.
+fn execution_role(wanted: &WantedAccount, inventory: &Inventory) -> Option<String> {
+    let name = wanted.execution_role.as_ref()?;
+    wanted.roles.get(name)?.iter().find_map(|claim| own_role(inventory, name, &claim.owner))
 }
 
 fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {

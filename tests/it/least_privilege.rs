@@ -11,7 +11,6 @@ use testbed::moto::ACCOUNT_ID;
 use testbed::rights::BOUNDARY;
 use testbed::{OperatorPolicy, World, certificates, layout};
 
-use crate::notebooks::execution_role;
 use crate::support::{
     annotate, definitions, delete, eventually, message, namespace, of, ready, reconcile, role, says, tenant, text, user,
 };
@@ -202,14 +201,11 @@ impl Story {
                 "{head}metadata: {{name: lab, namespace: {defs}}}\nspec: {{tenant: lp, user: alice, account: aws, {more}}}\n"
             )
         };
-        execution_role(world, "lp").await;
         world.apply(&lab("instanceType: ml.t3.medium, stopAfterIdle: 2h")).await;
         ready(world, &notebooks, "lab").await;
         world.apply(&lab("instanceType: ml.t3.large, stopAfterIdle: 2h")).await;
         ready(world, &notebooks, "lab").await;
         delete(world, &notebooks, "lab").await;
-        let role = world.moto.iam().delete_role().role_name("lp.sagemaker_execution");
-        role.send().await.unwrap();
     }
 
     /// Everything goes, with what people added.

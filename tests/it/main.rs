@@ -22,6 +22,7 @@ mod docs;
 mod drift;
 mod evaluator;
 mod examples;
+mod keyless;
 mod least_privilege;
 mod letting_go;
 mod modes;

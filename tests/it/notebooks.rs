@@ -29,24 +29,13 @@ fn notebook(tenant: &str, namespace: &str, name: &str, user: &str, more: &str) -
     )
 }
 
-/// A tenant with users, and the role under which its notebooks work.
+/// A tenant with users.
 async fn team(world: &World, name: &str, more: &str, users: &[&str]) -> String {
     let defs = definitions(name);
-    execution_role(world, name).await;
     let users: String = users.iter().map(|it| user(name, &defs, it, "")).collect();
     world.apply(&(namespace(&defs) + &tenant(name, more) + &users)).await;
     ready(world, &Api::<Tenant>::all(world.client()), name).await;
     defs
-}
-
-/// The role under which notebooks of a tenant work.
-pub async fn execution_role(world: &World, tenant: &str) {
-    let cluster = world.control_plane.cluster_id().await;
-    let trust = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
-    let role = world.moto.iam().create_role().path(format!("/tenants/{cluster}/{tenant}/"));
-    let role = role.role_name(format!("{tenant}.sagemaker_execution")).assume_role_policy_document(trust.to_string());
-    role.send().await.unwrap();
 }
 
 /// The name that a notebook has in SageMaker, from its status.

@@ -56,7 +56,8 @@ impl Act<'_> {
     pub(super) async fn remove(&self, call: Call) -> Result<Effect, Fault> {
         match self.send(call).await {
             Err(refused) if !refused.absent() => Err(refused.into()),
-            _ => Ok(Effect::Done),
+            Err(_) => Ok(Effect::Done),
+            Ok(_) => Ok(Effect::CameOff),
         }
     }
 

@@ -30,10 +30,16 @@ pub(super) async fn create(
 }
 
 /// Deletes a group, with the members and policies that stand in the way.
-pub(super) async fn delete(act: &Act<'_>, name: &CloudName) -> Result<Effect, Fault> {
+pub(super) async fn delete(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    name: &CloudName,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
     let call = || Call::ram("DeleteGroup").with("GroupName", name);
     match act.send(call()).await {
         Err(refused) if refused.conflict() => {
+            read::still_ours(cloud, act, &ObjectId::group(name), inventory).await?;
             drain::group(act, name).await?;
             act.remove(call()).await
         }

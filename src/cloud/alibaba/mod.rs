@@ -17,6 +17,7 @@ mod lists;
 mod logins;
 mod passwords;
 mod policies;
+mod rates;
 mod read;
 mod refusal;
 mod roles;
@@ -127,7 +128,7 @@ impl Cloud for Alibaba {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
             CloudAction::CreateGroup(group) => groups::create(self, &act, group, inventory).await,
-            CloudAction::DeleteGroup(name) => groups::delete(&act, name).await,
+            CloudAction::DeleteGroup(name) => groups::delete(self, &act, name, inventory).await,
             CloudAction::MoveGroup { group, path } => groups::set_path(&act, group, path).await,
             CloudAction::CreateUser(user) => users::create(self, &act, user, inventory).await,
             CloudAction::DeleteUser(name) => users::delete(self, &act, name, inventory).await,
@@ -146,13 +147,14 @@ impl Cloud for Alibaba {
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
             }
-            CloudAction::DeletePolicy(name) => policies::delete(&act, name).await,
+            CloudAction::DeletePolicy(name) => policies::delete(self, &act, name, inventory).await,
             CloudAction::AddMember { group, user } => groups::add_member(&act, group, user).await,
             CloudAction::RemoveMember { group, user } => groups::remove_member(&act, group, user).await,
             CloudAction::Attach { to, policy } => policies::attach(self, &act, to, policy).await,
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => inline::put(&act, of, name, document, inventory).await,
             CloudAction::DeleteInline { of, name } => inline::delete(&act, of, name, inventory).await,
+            CloudAction::DropLoose(name) => inline::discard(&act, name).await.map(|()| Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(self, &act, user, id).await,
@@ -180,6 +182,10 @@ impl Cloud for Alibaba {
 
     async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        roles::issuer_of(&self.act(format!("OIDC provider {provider}"), Priority::Normal), provider).await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

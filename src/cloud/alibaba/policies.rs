@@ -91,9 +91,15 @@ pub(super) async fn new_version(act: &Act<'_>, name: &CloudName, document: &Docu
 }
 
 /// Deletes a policy with all its versions, detached from whom it is still attached to.
-pub(super) async fn delete(act: &Act<'_>, name: &CloudName) -> Result<Effect, Fault> {
+pub(super) async fn delete(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    name: &CloudName,
+    inventory: &Mutex<Inventory>,
+) -> Result<Effect, Fault> {
     match act.send(delete_call(name)).await {
         Err(refused) if refused.conflict() => {
+            read::still_ours(cloud, act, &ObjectId::policy(name), inventory).await?;
             drain::policy(act, name).await?;
             act.remove(delete_call(name)).await
         }

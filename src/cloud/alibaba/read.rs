@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, lists, policies, roles, shapes, workspaces};
-use crate::cloud::ownership::mark_of;
+use super::{Alibaba, kind, lists, policies, roles, shapes, workspaces};
+use crate::cloud::ownership::{mark_of, not_owned};
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
 use crate::policy::Document;
@@ -55,6 +55,23 @@ pub(super) async fn mark(
     };
     let cluster = inventory.lock().cluster.clone();
     Ok(Finding::Mark { mark: mark_of(&found, &cluster), default_version })
+}
+
+/// Before what hangs on an object is taken away unseen: whether the object is, live, still whose it was known to be.
+pub(super) async fn still_ours(
+    cloud: &Alibaba,
+    act: &Act<'_>,
+    object: &ObjectId,
+    inventory: &Mutex<Inventory>,
+) -> Result<(), Fault> {
+    let found = mark(cloud, act, object, inventory).await?;
+    let inventory = inventory.lock();
+    match found {
+        Finding::Mark { mark, .. } if mark != inventory.mark(object) => {
+            Err(not_owned("compare", kind(object.kind), object, mark.as_ref(), &inventory.cluster))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The tags of a policy: one call.

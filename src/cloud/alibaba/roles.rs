@@ -115,3 +115,13 @@ pub(super) async fn read_alone(cloud: &Alibaba, act: &Act<'_>, name: &CloudName)
     let tags = lists::tags_of(act, "role", name.as_str()).await?;
     shape(&cloud.identity.account, &answer["Role"], tags).ok_or_else(|| read::empty(act, "ram:GetRole"))
 }
+
+/// The issuer of an OIDC provider: its ARN holds only its name.
+pub(super) async fn issuer_of(act: &Act<'_>, provider: &str) -> Result<Option<String>, Fault> {
+    let name = provider.rsplit('/').next().unwrap_or_default();
+    match act.send(Call::ims("GetOIDCProvider").with("OIDCProviderName", name)).await {
+        Ok(answer) => Ok(answer["OIDCProvider"]["IssuerUrl"].as_str().map(str::to_owned)),
+        Err(refused) if refused.absent() => Ok(Some(String::new())),
+        Err(refused) => Err(refused.into()),
+    }
+}

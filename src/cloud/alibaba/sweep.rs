@@ -4,11 +4,13 @@
 //! Lists are not filtered by our tags: names that others have taken must be known before something is made, and an
 //! object that lost its tags must not look as if it were gone.
 
+use std::collections::BTreeMap;
+
 use super::Alibaba;
 use super::act::Act;
 use super::call::Call;
 use super::{roles, shapes};
-use crate::model::{Fault, Finding, Sweep};
+use crate::model::{Fault, Finding, Policy, Sweep};
 use crate::names::{CloudName, DESCRIPTION_PREFIX};
 
 /// The most that one page holds (RAM API reference).
@@ -24,13 +26,16 @@ pub(super) async fn sweep(cloud: &Alibaba, act: &Act<'_>) -> Result<Sweep, Fault
     let roles = act.pages(|| Call::ram("ListRoles"), PAGE, ("Roles", "Role")).await?;
     let count =
         |it: &serde_json::Value| Some((CloudName::new(it["PolicyName"].as_str()?), it["AttachmentCount"].as_i64()?));
-    let attachments = policies.iter().filter_map(count).collect();
+    let attachments: BTreeMap<CloudName, i64> = policies.iter().filter_map(count).collect();
     let users = users.iter().filter_map(|user| shapes::user(account, user)).map(Finding::User);
     let groups = groups.iter().filter_map(shapes::group).map(Finding::Group);
     let policies = policies.iter().filter_map(|it| shapes::policy(account, it, Some(shapes::tags(it))));
     // What stands for an inline policy is no object of its own.
-    let policies = policies.filter(|it| !it.description.starts_with(&format!("{DESCRIPTION_PREFIX}inline ")));
+    let begin = format!("{DESCRIPTION_PREFIX}inline ");
+    let (stand_ins, policies): (Vec<Policy>, Vec<Policy>) = policies.partition(|it| it.description.starts_with(&begin));
+    let loose = stand_ins.into_iter().filter(|it| attachments.get(&it.name) == Some(&0));
+    let loose = loose.map(|it| (it.name, it.description)).collect();
     let roles = roles.iter().filter_map(|role| roles::shape(account, role, shapes::tags(role))).map(Finding::Role);
-    let found = users.chain(groups).chain(policies.map(Finding::Policy)).chain(roles).collect();
-    Ok(Sweep { found, bare: true, attachments })
+    let found = users.chain(groups).chain(policies.into_iter().map(Finding::Policy)).chain(roles).collect();
+    Ok(Sweep { found, bare: true, attachments, loose })
 }

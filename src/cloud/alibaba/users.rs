@@ -45,6 +45,7 @@ pub(super) async fn delete(
     let call = || Call::ram("DeleteUser").with("UserName", name);
     match act.send(call()).await {
         Err(refused) if refused.conflict() => {
+            read::still_ours(cloud, act, &ObjectId::user(name), inventory).await?;
             drain::user(act, name, inventory).await?;
             act.remove(call()).await?;
         }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::call::Call;
 use super::endpoints::{Endpoints, Service};
 use super::http;
+use super::rates::documented;
 use super::refusal::{About, Refused};
 use crate::cloud::budget::{Budget, Family, Priority};
 use crate::cloud::calls::{CallLabels, Calls};
@@ -69,11 +70,11 @@ impl Wire {
         object: &str,
         priority: Priority,
     ) -> (Result<Value, Refused>, Option<Duration>) {
-        let family = family_of(call);
-        if is_edge(call) {
-            self.budget.acquire(Family::Edge, priority).await;
-        }
+        let (family, api) = (family_of(call), (call.service.name(), call.action));
         self.budget.acquire(family, priority).await;
+        if let Some(documented) = documented(call) {
+            self.budget.acquire_of(api, documented, priority).await;
+        }
         let sent = Instant::now();
         let request = call.request(&self.endpoints, credentials, Timestamp::now(), &nonce());
         let came = http::send(request).await;
@@ -93,6 +94,7 @@ impl Wire {
         let outcome = answer.as_ref().err().map_or("ok", Refused::outcome);
         if outcome == "throttled" {
             self.budget.throttled(family);
+            self.budget.throttled_of(api);
         }
         let (service, operation) = (call.service.name(), call.action);
         self.calls.count(&CallLabels { account: self.account.clone(), service, operation, outcome }, took);
@@ -112,12 +114,6 @@ fn family_of(call: &Call) -> Family {
     }
 }
 
-/// Whether RAM documents a rate of 10 a second for it, half that of other writes.
-fn is_edge(call: &Call) -> bool {
-    let heads = ["AddUserTo", "RemoveUserFrom", "Attach", "Detach", "TagResources", "UntagResources"];
-    heads.iter().any(|head| call.action.starts_with(head))
-}
-
 /// Never the same twice.
 fn nonce() -> String {
     HEXLOWER.encode(&rand::random::<[u8; 16]>())
@@ -133,7 +129,6 @@ mod tests {
         assert_eq!(family_of(&Call::ims("ListUsers")), Family::Read);
         assert_eq!(family_of(&Call::sts("GetCallerIdentity")), Family::Token);
         assert_eq!(family_of(&Call::pai("cn-shanghai", "ListMembers", "GET", "x")), Family::Read);
-        assert!(is_edge(&Call::ram("AttachPolicyToUser")) && !is_edge(&Call::ram("CreateUser")));
         assert_ne!(nonce(), nonce());
     }
 }

@@ -122,6 +122,11 @@ impl Cloud for Aws {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
     }
 
+    /// The ARN says it.
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        Ok(provider.split_once(":oidc-provider/").map(|(_, issuer)| format!("https://{issuer}")))
+    }
+
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
         keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
     }
@@ -173,6 +178,8 @@ impl Aws {
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
             CloudAction::PutInline { of, name, document } => policies::put_inline(&act, of, name, document).await,
             CloudAction::DeleteInline { of, name } => policies::delete_inline(&act, of, name).await,
+            // Inline policies are IAM's own.
+            CloudAction::DropLoose(_) => Ok(Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,
             CloudAction::SetKeyActive { user, id, active } => keys::set_active(&act, user, id, *active).await,
             CloudAction::DeleteKey { user, id } => keys::delete(&act, user, id).await,

@@ -8,7 +8,7 @@ use crate::model::{
     Class, CloudAction, Effect, Fault, Finding, Group, NewKey, NotebookAction, ObjectId, ObjectKind, Policy, PolicyRef,
     RoleAction, User, WorkspaceAction,
 };
-use crate::names::{CloudName, Mark};
+use crate::names::{CloudName, Mark, ram_arn};
 use crate::policy::Document;
 
 const ATTACHMENTS: usize = 10;
@@ -203,7 +203,11 @@ impl World {
         if self.policies.contains_key(&policy.name) {
             return self.judge("iam:CreatePolicy", &object, policy.mark(&self.cluster));
         }
-        let arn = format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name);
+        let arn = if self.is_ram {
+            ram_arn(&self.account, "policy", policy.name.as_str())
+        } else {
+            format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name)
+        };
         let made = Policy {
             arn: arn.clone(),
             tags: Some(policy.tags.clone().unwrap_or_default()),
@@ -243,8 +247,14 @@ impl World {
             },
         };
         let Some(arn) = arn.filter(|arn| self.policy_exists(arn)) else {
-            return fault(Class::Invalid, to, "NoSuchEntity: the policy");
+            // One of ours may be on its way.
+            let class = if matches!(policy, PolicyRef::Own(_)) { Class::Waiting } else { Class::Invalid };
+            return fault(class, to, "NoSuchEntity: the policy");
         };
+        if self.is_ram {
+            self.hang(to, arn.clone())?;
+            return Ok(Effect::Arn(arn));
+        }
         let Some(attached) = self.attached_mut(to) else { return no_such(to) };
         if attached.len() >= ATTACHMENTS && !attached.contains(&arn) {
             return limit(to);
@@ -253,7 +263,7 @@ impl World {
         Ok(Effect::Arn(arn))
     }
 
-    fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeSet<String>> {
+    pub(super) fn attached_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeSet<String>> {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
@@ -276,7 +286,7 @@ impl World {
     }
 
     /// Notes an act on an existing object that carries no mark of ours; tagging one without any mark is adoption.
-    fn guard(&mut self, action: &CloudAction) {
+    pub(super) fn guard(&mut self, action: &CloudAction) {
         if matches!(
             action,
             CloudAction::CreateGroup(_)

@@ -8,7 +8,7 @@ use crate::model::{
     AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User,
     Workspace,
 };
-use crate::names::{CloudName, ClusterId};
+use crate::names::{CloudName, ClusterId, system_policy_arn};
 
 /// The account's objects, open to tests.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) cluster: ClusterId,
     /// The account's id.
     pub(crate) account: String,
+    /// Whether it behaves as RAM does, not as IAM.
+    pub(crate) is_ram: bool,
     /// The time that new keys get.
     pub(crate) now: Timestamp,
     /// Users; their keys are always `Some`.
@@ -61,6 +63,7 @@ impl World {
         Self {
             cluster,
             account: account.to_owned(),
+            is_ram: false,
             now: Timestamp::UNIX_EPOCH,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -83,7 +86,8 @@ impl World {
     }
 
     pub(super) fn vendor_arn(&self, name: &str) -> Option<String> {
-        self.vendor.get(name).map(|path| format!("arn:aws:iam::aws:policy{path}{name}"))
+        let path = self.vendor.get(name)?;
+        Some(if self.is_ram { system_policy_arn(name) } else { format!("arn:aws:iam::aws:policy{path}{name}") })
     }
 
     pub(super) fn policy_exists(&self, arn: &str) -> bool {
@@ -100,7 +104,8 @@ impl World {
             ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
             ObjectKind::Workspace => self.workspace(&object.name),
         };
-        found.unwrap_or(Finding::Absent)
+        let found = found.unwrap_or(Finding::Absent);
+        if self.is_ram { self.as_ram_shows(found) } else { found }
     }
 
     pub(super) fn login(&self, user: &CloudName) -> Login {

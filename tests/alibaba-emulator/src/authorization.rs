@@ -25,8 +25,17 @@ pub fn require(call: &Call<'_>, action: &str, resources: &[String], context: &Co
     Ok(())
 }
 
-/// What the caller's own policies say, without any resource's.
+/// What the caller's own policies say, without any resource's; what they allow is noted.
 pub fn decide(cloud: &Cloud, caller: &Caller, action: &str, resource: &str, context: &Context) -> Decision {
+    let decision = weigh(cloud, caller, action, resource, context);
+    if let Some(origin) = decision.by.as_ref().filter(|_| decision.is_allowed()) {
+        let grant = (origin.document.clone(), origin.statement, action.to_owned());
+        cloud.granted.lock().entry(caller.arn(&cloud.account.id)).or_default().insert(grant);
+    }
+    decision
+}
+
+fn weigh(cloud: &Cloud, caller: &Caller, action: &str, resource: &str, context: &Context) -> Decision {
     let layers = layers(cloud, caller);
     let ask = |resource: String| {
         let principal = principal(cloud, caller);

@@ -1,8 +1,9 @@
 //! Everything that the account holds, and the call that changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use rand::RngExt;
 use serde_json::Value;
 use tenantry::policy::evaluate::Context;
@@ -26,10 +27,15 @@ pub struct Cloud {
     pub dsw: Dsw,
     pub maxcompute: MaxCompute,
     pub settings: Settings,
+    /// What each caller was allowed, by ARN: which statement of which policy allowed which action.
+    pub granted: Mutex<BTreeMap<String, BTreeSet<Grant>>>,
     /// What was taken away but is still seen for a while, by entity and kind, with the end of that while.
     lingering: BTreeMap<(String, String), Timestamp>,
     next_id: u64,
 }
+
+/// Policy, number of its statement, action.
+pub type Grant = (String, usize, String);
 
 /// What tests turn about the account; `/ext/reset` puts it back.
 #[derive(Debug, Clone)]
@@ -80,6 +86,7 @@ impl Cloud {
             dsw: Dsw::default(),
             maxcompute: MaxCompute::default(),
             settings: Settings::default(),
+            granted: Mutex::default(),
             lingering: BTreeMap::new(),
             next_id: 0,
         }

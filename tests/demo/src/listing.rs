@@ -1,8 +1,9 @@
-//! Everything that an AWS account holds of identities, as text: two listings that are equal show an unchanged account.
+//! Everything that an account holds of identities, as text: two listings that are equal show an unchanged account.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::types::EntityType;
+use testbed::Alibaba;
 
 /// One account at one time.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +45,29 @@ impl Listing {
                 return it;
             }
         }
+    }
+
+    /// Reads an Alibaba Cloud account, all pages.
+    ///
+    /// # Panics
+    /// When RAM refuses.
+    pub async fn read_alibaba(alibaba: &Alibaba) -> Self {
+        let root = alibaba.root();
+        let mut it = Self { lines: BTreeSet::new(), users: 0, groups: 0, policies: 0, keys: 0 };
+        for user in root.all("ListUsers", &[], ("Users", "User")).await {
+            let of_user = [("UserName", user["UserName"].as_str().unwrap_or_default())];
+            let keys = root.done("ListAccessKeys", &of_user).await;
+            let policies = root.done("ListPoliciesForUser", &of_user).await;
+            it.users += 1;
+            it.keys += keys["AccessKeys"]["AccessKey"].as_array().map_or(0, Vec::len);
+            let parts = [&user, &keys["AccessKeys"], &policies["Policies"]];
+            it.lines.extend(parts.map(|part| format!("{of_user:?} {part}")));
+        }
+        let groups = root.all("ListGroups", &[], ("Groups", "Group")).await;
+        let policies = root.all("ListPolicies", &[("PolicyType", "Custom")], ("Policies", "Policy")).await;
+        (it.groups, it.policies) = (groups.len(), policies.len());
+        it.lines.extend(groups.iter().chain(&policies).map(ToString::to_string));
+        it
     }
 
     /// How many of each.

@@ -1,4 +1,4 @@
-//! `make demo`: the quickstart on a real Kubernetes control plane and an AWS emulator that checks every call, from
+//! `make demo`: the quickstart on a real Kubernetes control plane and emulators of two clouds that check every call, from
 //! manifests to working keys and back to nothing. Exits with 0 only if everything that it says was so.
 
 mod listing;
@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
         show::failed("the operator's program is not there: run `make demo`, which builds it");
         return ExitCode::FAILURE;
     };
-    show::title("Tenantry: two teams, from manifests to AWS and back");
+    show::title("Tenantry: two teams, from manifests to two clouds and back");
     let story = async {
         // A task of its own, so that its panic comes back as a value and everything it started is stopped first.
         let Ok(left) = tokio::spawn(story::play(binary, arguments.keep)).await else { return ExitCode::FAILURE };
@@ -78,13 +78,22 @@ async fn told_to_stop() {
 
 fn how_to_play(left: &Left) {
     let stage = &left.stage;
-    show::heading(7, "Yours to play with");
+    show::heading(8, "Yours to play with");
     show::pair("Kubernetes", &format!("export KUBECONFIG={}", stage.control_plane.kubeconfig().display()));
     show::pair("kubectl", &testbed::layout::tool("venv/bin/kubectl").display().to_string());
     show::pair("AWS", &format!("{}, for every service; region {}", stage.moto.url(), testbed::aws::REGION));
     let root = testbed::aws::Credentials::root();
     show::pair("its root key", &format!("{} {}", root.access_key_id, root.secret_access_key));
-    show::pair("users' keys", "the Secrets acme/alice-aws-demo, acme/bob-aws-demo, beta/carol-aws-demo");
+    show::pair(
+        "Alibaba Cloud",
+        &format!("{}, for every service; region {}", stage.alibaba.url(), testbed::alibaba::REGION),
+    );
+    let root = testbed::alibaba::root_key();
+    show::pair("its root key", &format!("{} {}", root.access_key_id, root.secret()));
+    show::pair(
+        "users' keys",
+        "the Secrets alice-aws-demo, alice-alibaba-demo and so on in the namespaces acme and beta",
+    );
     show::pair("manifests", &left.manifests.display().to_string());
     if let Some(operator) = &stage.operator {
         show::pair("operator", &format!("{}/metrics, log {}", operator.url(), operator.log().display()));

@@ -12,27 +12,33 @@ use serde::de::DeserializeOwned;
 use testbed::aws::Credentials;
 use testbed::layout::{RunDirectory, root, tool};
 use testbed::world::NAMESPACE;
-use testbed::{ControlPlane, Launch, Moto, Operator, OperatorPolicy, wait};
+use testbed::{Alibaba, ControlPlane, Launch, Moto, Operator, OperatorPolicy, alibaba, wait};
 use tokio::process::Command;
 use tokio::time::sleep;
 
 use crate::show;
 
+/// What the quickstart has for Alibaba Cloud.
+pub const SECOND_CLOUD: &str = "second-cloud";
 /// The bucket that the quickstart's roles speak of.
 pub const BUCKET: &str = "/ai-model-data";
 
-/// A cluster with the chart installed and a cloud with the operator's user in it.
+/// A group of people in the Alibaba Cloud account that are none of the teams'.
+pub const OTHERS: &str = "finance";
+
+/// A cluster with the chart installed and two clouds with the operator's user in each.
 pub struct Stage {
     // Field order is the order of dropping: who would complain about a lost server goes first.
     pub operator: Option<Operator>,
     pub control_plane: ControlPlane,
     pub moto: Moto,
+    pub alibaba: Alibaba,
     binary: PathBuf,
     directory: RunDirectory,
 }
 
 impl Stage {
-    /// Starts both and says how it goes.
+    /// Starts all of them and says how it goes.
     pub async fn set(binary: PathBuf) -> Self {
         let began = Instant::now();
         let control_plane = async {
@@ -45,14 +51,19 @@ impl Stage {
             show::since("AWS: moto, made as strict as AWS", began);
             it
         };
-        let (control_plane, moto) = tokio::join!(control_plane, moto);
+        let alibaba = async {
+            let it = Alibaba::start().await;
+            show::since("Alibaba Cloud: an emulator as strict as the real one", began);
+            it
+        };
+        let (control_plane, moto, alibaba) = tokio::join!(control_plane, moto, alibaba);
         let began = Instant::now();
         control_plane.install_chart(NAMESPACE, &[]).await;
         show::since("the chart, with Helm: CRDs, RBAC, admission policies", began);
-        Self { operator: None, control_plane, moto, binary, directory: RunDirectory::new("demo") }
+        Self { operator: None, control_plane, moto, alibaba, binary, directory: RunDirectory::new("demo") }
     }
 
-    /// Puts into the cloud what is there before the operator comes: the teams' data and the operator's own user with
+    /// Puts into AWS what is there before the operator comes: the teams' data and the operator's own user with
     /// the rights that docs/aws.md gives it. From then on every call is checked against its caller's policies. Returns
     /// the operator's key.
     pub async fn furnish(&self) -> Credentials {
@@ -65,20 +76,29 @@ impl Stage {
         self.moto.operator(&OperatorPolicy::unbounded(&self.control_plane.cluster_id().await)).await
     }
 
+    /// The same for Alibaba Cloud, with the rights of docs/alibaba.md. RAM judges every call of everybody but the account
+    /// itself.
+    pub async fn furnish_alibaba(&self) -> alibaba::Credentials {
+        self.alibaba.root().done("CreateGroup", &[("GroupName", OTHERS)]).await;
+        self.alibaba.operator(&OperatorPolicy::alibaba()).await
+    }
+
     /// The directory with the manifests of `examples/quickstart`, the emulator's address put in, and drift looked for
     /// every second instead of every five minutes.
     pub fn manifests(&self) -> PathBuf {
         let directory = self.directory.path().join("quickstart");
-        fs::create_dir_all(&directory).expect("a directory for the manifests can be made");
         let examples = root().join("examples/quickstart");
-        for entry in fs::read_dir(&examples).expect("examples/quickstart is there").flatten() {
-            let name = entry.file_name();
-            if entry.path().extension().is_some_and(|end| end == "yaml") {
-                let text = fs::read_to_string(entry.path()).expect("an example can be read");
-                let text = text.replace("http://127.0.0.1:5000", self.moto.url());
-                let text =
-                    text.replace("  tags: {cost-centre: ml}", "  tags: {cost-centre: ml}\n  driftCheckInterval: 1s");
-                fs::write(directory.join(name), text).expect("a manifest can be written");
+        for part in ["", SECOND_CLOUD] {
+            fs::create_dir_all(directory.join(part)).expect("a directory for the manifests can be made");
+            for entry in fs::read_dir(examples.join(part)).expect("examples/quickstart is there").flatten() {
+                if entry.path().extension().is_some_and(|end| end == "yaml") {
+                    let text = fs::read_to_string(entry.path()).expect("an example can be read");
+                    let text = text.replace("http://127.0.0.1:5000", self.moto.url());
+                    let text = text.replace("http://127.0.0.1:4600", self.alibaba.url());
+                    let often = "  tags: {cost-centre: ml}\n  driftCheckInterval: 1s";
+                    let text = text.replace("  tags: {cost-centre: ml}", often);
+                    fs::write(directory.join(part).join(entry.file_name()), text).expect("a manifest can be written");
+                }
             }
         }
         directory

@@ -9,12 +9,13 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::{Resource, ResourceExt};
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
+use testbed::alibaba;
 use testbed::aws::Credentials;
 use testbed::world::NAMESPACE;
 
 use crate::listing::Listing;
 use crate::show;
-use crate::stage::{BUCKET, Stage};
+use crate::stage::{BUCKET, OTHERS, SECOND_CLOUD, Stage};
 
 /// What the story leaves behind when it is not played to its end.
 pub struct Left {
@@ -26,12 +27,14 @@ pub struct Left {
 
 /// The whole story. With `keep` it stops before anything is deleted and gives what is there.
 pub async fn play(binary: PathBuf, keep: bool) -> Option<Left> {
-    show::heading(1, "A Kubernetes cluster, an AWS account and two teams' manifests");
+    show::heading(1, "A Kubernetes cluster, an account in each of two clouds, and two teams' manifests");
     let mut stage = Stage::set(binary).await;
     let operator_key = stage.furnish().await;
-    let before = Listing::read(&stage.moto.iam()).await;
-    show::fact("a bucket with both teams' data, and an IAM user for the operator", None);
-    show::fact(&format!("the account before: {}", before.summary()), None);
+    let second_key = stage.furnish_alibaba().await;
+    let before = (Listing::read(&stage.moto.iam()).await, Listing::read_alibaba(&stage.alibaba).await);
+    show::fact("a bucket with both teams' data, and an IAM and a RAM user for the operator", None);
+    show::fact(&format!("the AWS account before: {}", before.0.summary()), None);
+    show::fact(&format!("the Alibaba Cloud account before: {}", before.1.summary()), None);
     let manifests = stage.manifests();
     submit(&stage, &manifests, &operator_key).await;
 
@@ -52,12 +55,15 @@ pub async fn play(binary: PathBuf, keep: bool) -> Option<Left> {
 
     show::heading(6, "Someone removes Alice from her group, in AWS, by hand");
     lose_a_membership(&stage).await;
+
+    show::heading(7, "Acme goes to Alibaba Cloud as well: one Tenant, two clouds");
+    let twin = second_cloud(&stage, &manifests, &second_key).await;
     if keep {
         return Some(Left { stage, manifests });
     }
 
-    show::heading(7, "The teams go, and nothing of them stays");
-    delete(&stage, &alice, &before).await;
+    show::heading(8, "The teams go, and nothing of them stays in either cloud");
+    delete(&stage, &alice, &twin, &before).await;
     None
 }
 
@@ -78,7 +84,7 @@ async fn work(stage: &mut Stage) {
     all_ready::<TenantRole>(stage, "role", began).await;
     all_ready::<Tenant>(stage, "tenant", began).await;
     let now = Listing::read(&stage.moto.iam()).await;
-    show::fact(&format!("the account now: {}", now.summary()), None);
+    show::fact(&format!("the AWS account now: {}", now.summary()), None);
     stage.kubectl(&["get", "cloudaccounts"]).await;
     stage.kubectl(&["get", "tenants"]).await;
     stage.kubectl(&["get", "tenantusers", "-A"]).await;
@@ -179,7 +185,44 @@ async fn lose_a_membership(stage: &Stage) {
     show::since("the next drift check saw it: she is a member again", began);
 }
 
-async fn delete(stage: &Stage, alice: &Credentials, before: &Listing) {
+/// Connects the second account and adds it to acme; gives Alice's key there.
+async fn second_cloud(stage: &Stage, manifests: &Path, key: &alibaba::Credentials) -> alibaba::Credentials {
+    let id = format!("--from-literal=ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.access_key_id);
+    let secret = format!("--from-literal=ALIBABA_CLOUD_ACCESS_KEY_SECRET={}", key.secret());
+    stage.kubectl(&["-n", NAMESPACE, "create", "secret", "generic", "alibaba-demo", &id, &secret]).await;
+    let began = Instant::now();
+    stage.kubectl(&["apply", "-f", &manifests.join(SECOND_CLOUD).display().to_string()]).await;
+    all_ready::<CloudAccount>(stage, "account", began).await;
+    all_ready::<Tenant>(stage, "tenant", began).await;
+    all_ready::<TenantUser>(stage, "user", began).await;
+    let now = Listing::read_alibaba(&stage.alibaba).await;
+    show::fact(&format!("the Alibaba Cloud account now: {}", now.summary()), None);
+    stage.kubectl(&["get", "tenants"]).await;
+    stage.kubectl(&["-n", "acme", "get", "secrets"]).await;
+
+    let secrets: Api<Secret> = Api::namespaced(stage.control_plane.client(), "acme");
+    let data = secrets.get("alice-alibaba-demo").await.expect("alice's second Secret is there").data;
+    let data = data.unwrap_or_default();
+    let text = |key: &str| String::from_utf8_lossy(&data[key].0).into_owned();
+    let alice = alibaba::Credentials::new(text("ALIBABA_CLOUD_ACCESS_KEY_ID"), text("ALIBABA_CLOUD_ACCESS_KEY_SECRET"));
+    let client = stage.alibaba.client(alice.clone());
+    let who = client.who().await.expect("STS knows her");
+    assert!(who.ends_with(":user/acme.alice"), "STS says that she is {who}");
+    show::fact(&format!("Alibaba Cloud's STS says that the holder of her second key is {who}"), None);
+    for (action, parameter, value, status) in [
+        ("ListUsersForGroup", "GroupName", "acme", 200),
+        ("ListUsersForGroup", "GroupName", OTHERS, 403),
+        ("CreateUser", "UserName", "mallory", 403),
+    ] {
+        let answer = client.ram(action, &[(parameter, value)]).await;
+        assert_eq!(answer.status, status, "ram:{action} {value}: {}", answer.body);
+        let word = if status == 200 { "allowed" } else { "refused" };
+        show::fact(&format!("ram:{action} {value}: {word} ({status})"), None);
+    }
+    alice
+}
+
+async fn delete(stage: &Stage, alice: &Credentials, twin: &alibaba::Credentials, before: &(Listing, Listing)) {
     let began = Instant::now();
     stage.kubectl(&["delete", "tenants", "acme", "beta", "--timeout=60s"]).await;
     show::since("both are gone, with their manifests, users, policies, groups, keys and Secrets", began);
@@ -193,9 +236,12 @@ async fn delete(stage: &Stage, alice: &Credentials, before: &Listing) {
     show::fact("namespace acme-batch, which the operator made, is gone; acme and beta, which it took over, stay", None);
     let known = stage.moto.sts_as(alice).get_caller_identity().send().await;
     assert!(known.is_err(), "alice's key still works");
-    show::fact("alice's key: unknown to STS", None);
-    stage.kubectl(&["delete", "cloudaccount", "aws-demo"]).await;
-    let after = Listing::read(&stage.moto.iam()).await;
-    assert_eq!(*before, after, "the account is not as it was:\n{}", before.difference(&after));
-    show::fact(&format!("the account after: {}, in every field as it was before", after.summary()), None);
+    assert!(stage.alibaba.client(twin.clone()).who().await.is_err(), "alice's second key still works");
+    show::fact("alice's keys: unknown to either cloud's STS", None);
+    stage.kubectl(&["delete", "cloudaccounts", "aws-demo", "alibaba-demo"]).await;
+    let after = (Listing::read(&stage.moto.iam()).await, Listing::read_alibaba(&stage.alibaba).await);
+    for (cloud, before, after) in [("AWS", &before.0, &after.0), ("Alibaba Cloud", &before.1, &after.1)] {
+        assert_eq!(before, after, "the {cloud} account is not as it was:\n{}", before.difference(after));
+        show::fact(&format!("the {cloud} account after: {}, in every field as it was before", after.summary()), None);
+    }
 }

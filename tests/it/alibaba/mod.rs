@@ -3,7 +3,9 @@
 mod account_wide;
 mod bad_input;
 mod drift;
+mod economy;
 mod keys;
+mod least_privilege;
 mod letting_go;
 mod life;
 mod modes;

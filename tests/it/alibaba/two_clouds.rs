@@ -41,6 +41,15 @@ async fn secret(world: &World, tenant: &str, name: &str) -> Option<Secret> {
     of::<Secret>(world, &definitions(tenant)).get_opt(name).await.unwrap()
 }
 
+/// What `tenantry plan` says of the cluster as it is.
+async fn planned(world: &World) -> String {
+    let mut plan = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    plan.arg("plan").env("KUBECONFIG", world.control_plane.kubeconfig()).kill_on_drop(true);
+    let output = plan.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Waits until an account's part of a user's status is well and the other's is not.
 async fn half_done(world: &World, users: &Api<TenantUser>, user: &str, done: &str, missing: &str) {
     let half = |it: &TenantUser| {
@@ -86,6 +95,9 @@ async fn a_tenant_is_on_both_clouds_and_one_that_is_down_does_not_hold_up_the_ot
     assert!(looks_at_group(world, &key, "tc").await);
     assert_eq!(attached(world, "tc.alice").await, names(["tc-reader"]));
     assert!(exists(world, "tc.here").await && !crate::support::exists(world, "tc.here").await);
+
+    let plan = planned(world).await;
+    assert!(plan.contains("No changes."), "{plan}");
 
     // Alibaba Cloud is down: what is new is made in AWS, and says what is missing.
     let before = ready(world, &users, "alice").await;

@@ -1,6 +1,6 @@
 //! Alibaba Cloud as `tests/alibaba-emulator` plays it: its process, its switches, what it saw, and a client that signs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -185,6 +185,16 @@ impl Alibaba {
     /// When the emulator does not answer.
     pub async fn requests(&self) -> Vec<Call> {
         serde_json::from_value(self.see("requests").await).expect("calls as JSON")
+    }
+
+    /// What a user of the account was ever allowed: policy, number of the statement, action.
+    ///
+    /// # Panics
+    /// When the emulator does not answer.
+    pub async fn granted(&self, user: &str) -> BTreeSet<(String, usize, String)> {
+        let all = self.see("granted").await;
+        let of_user = all.get(format!("acs:ram::{ACCOUNT_ID}:user/{user}")).cloned().unwrap_or_else(|| json!([]));
+        serde_json::from_value(of_user).expect("grants as JSON")
     }
 
     /// Starts counting anew.

@@ -27,6 +27,8 @@ pub struct Credentials {
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: String,
+    /// The token of a session.
+    pub session_token: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -45,11 +47,20 @@ impl Credentials {
     /// A key by its parts, for example from a Secret.
     #[must_use]
     pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
-        Self { access_key_id: access_key_id.to_owned(), secret_access_key: secret_access_key.to_owned() }
+        let (access_key_id, secret_access_key) = (access_key_id.to_owned(), secret_access_key.to_owned());
+        Self { access_key_id, secret_access_key, session_token: None }
+    }
+
+    /// A session, as STS answers.
+    #[must_use]
+    pub fn session(answer: &aws_sdk_sts::types::Credentials) -> Self {
+        let key = Self::new(&answer.access_key_id, &answer.secret_access_key);
+        Self { session_token: Some(answer.session_token.clone()), ..key }
     }
 
     fn sdk(&self) -> aws_credential_types::Credentials {
-        aws_credential_types::Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "tests")
+        let token = self.session_token.clone();
+        aws_credential_types::Credentials::new(&self.access_key_id, &self.secret_access_key, token, None, "tests")
     }
 }
 

@@ -90,6 +90,16 @@ impl OperatorPolicy {
         pairs.collect()
     }
 
+    /// Every action that it allows, with the number of the statement that does, counted from 1.
+    #[must_use]
+    pub fn numbered(&self) -> BTreeSet<(usize, String)> {
+        let statements = self.0["Statement"].as_array().into_iter().flatten().enumerate();
+        let allowing = statements.filter(|(_, it)| it["Effect"] == "Allow");
+        allowing
+            .flat_map(|(index, it)| named(&it["Action"]).map(move |action| (index + 1, action.to_owned())))
+            .collect()
+    }
+
     /// The document.
     #[must_use]
     pub fn text(&self) -> String {
