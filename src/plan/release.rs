@@ -47,7 +47,6 @@ impl Account<'_, '_, '_> {
                 let notebook = self.inventory.notebooks.ours.get(&object.name);
                 notebook.map(|notebook| notebook.tags.clone())
             }
-            ObjectKind::Workspace => return self.release_workspace(&object.name, subject),
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
             ObjectKind::Policy => {

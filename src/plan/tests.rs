@@ -13,7 +13,7 @@ use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{
-    Effect, Finding, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, Workspace,
+    Effect, Finding, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace,
     WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
 };
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
@@ -42,6 +42,7 @@ impl World {
         if inventory.is_ram() {
             list_workspaces(&mut inventory, Vec::new());
         }
+        inventory.notebooks.listed.insert("eu-west-1".to_owned(), Instant::now());
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
@@ -114,6 +115,10 @@ impl World {
                 }
                 Action::Cluster(action) => self.on_cluster(action),
             }
+        }
+        // What takes a cloud minutes is over.
+        for notebook in self.inventory.notebooks.ours.values_mut().filter(|it| it.phase == Phase::Starting) {
+            notebook.phase = Phase::Running;
         }
     }
 

@@ -123,10 +123,9 @@ fn shape() -> impl Strategy<Value = Shape> {
     let assumable = prop::collection::btree_set(0..3usize, 0..2);
     let pods = prop::collection::vec(prop::collection::btree_set(0..3usize, 0..2), 0..2);
     let users = (prop::collection::vec(person(), 0..3), prop::collection::vec(labs::lab(), 0..3));
-    (roles, assumable, users, pods, prop::bool::weighted(0.2))
-        .prop_map(|(roles, assumable, (users, labs), pods, suspended)| {
-            Shape { roles, assumable, users, labs, pods, suspended }
-        })
+    (roles, assumable, users, pods, prop::bool::weighted(0.2)).prop_map(
+        |(roles, assumable, (users, labs), pods, suspended)| Shape { roles, assumable, users, labs, pods, suspended },
+    )
 }
 
 fn workload(user: usize) -> ObjRef {

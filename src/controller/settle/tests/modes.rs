@@ -261,9 +261,8 @@ fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
 
 #[test]
 fn what_people_change_by_hand_is_put_right() {
-    let alice =
-        Person { roles: BTreeSet::from([1]), key: true, restart: false, console: true, reset: None, suspended: false };
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], labs: Vec::new() };
+    let alice = Person { console: true, ..plain(BTreeSet::from([1]), true) };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;
