@@ -72,7 +72,7 @@ impl Simulation {
         self.cloud.with(|world| {
             for (name, lab) in of_users(shape) {
                 let there = world.notebooks.get(&naming.notebook(&name));
-                if shape.users[lab.user].suspended {
+                if shape.is_still(&shape.users[lab.user]) {
                     assert!(there.is_none_or(|it| it.phase == Phase::Stopped), "{name} of a suspended user runs");
                     continue;
                 }

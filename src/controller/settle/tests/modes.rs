@@ -258,30 +258,3 @@ fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
         assert!(group.attached.iter().all(|arn| simulation.inventory.lock().is(arn, &own)), "{group:?}");
     });
 }
-
-#[test]
-fn what_people_change_by_hand_is_put_right() {
-    let alice = Person { console: true, ..plain(BTreeSet::from([1]), true) };
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], ..Shape::default() };
-    run(async {
-        let mut simulation = Simulation::new();
-        simulation.start().await;
-        let manifests = manifests(&shape);
-        simulation.converge(&manifests).await;
-        tokio::time::advance(std::time::Duration::from_secs(300)).await;
-        simulation.cloud.with(|world| {
-            let user = world.users.values_mut().next().unwrap();
-            user.groups.clear();
-            user.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
-        });
-        // A new process trusts nothing that it did not read.
-        simulation.start().await;
-        simulation.converge(&manifests).await;
-        simulation.assert_right(&shape);
-        simulation.cloud.with(|world| {
-            let user = world.users.values().next().unwrap();
-            assert_eq!(user.groups.len(), 1);
-            assert!(!user.attached.iter().any(|arn| arn.ends_with("AdministratorAccess")));
-        });
-    });
-}
