@@ -73,7 +73,8 @@ impl Shape {
         let pods = self.pods.iter().enumerate();
         let pods =
             pods.map(|(pod, roles)| (format!("acme.acme.pod-{pod}"), Some(roles.iter().filter(is_role).count())));
-        let execution = self.roles.iter().any(|(_, version)| *version == EXECUTING);
+        let execution =
+            self.roles.iter().any(|(_, version)| *version == EXECUTING) || labs::of_users(self).next().is_some();
         let execution = execution.then(|| ("acme.sagemaker_execution".to_owned(), None));
         assumable.chain(pods).chain(execution).map(|(name, count)| (CloudName::new(name), count)).collect()
     }
@@ -423,11 +424,6 @@ impl Simulation {
                 assert!(reset.is_none() || login.reset == reset, "the wish for another password");
             }
         }
-    }
-
-    fn advance(&self, days: i64) {
-        self.cloud
-            .with(|world| world.now = world.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap());
     }
 
     fn assert_empty(&self) {

@@ -25,7 +25,7 @@ fn type_of(lab: &Lab) -> &'static str {
     ["ml.t3.medium", "ml.m5.xlarge"][usize::from(lab.kind)]
 }
 
-fn of_users(shape: &Shape) -> impl Iterator<Item = (String, &Lab)> {
+pub(super) fn of_users(shape: &Shape) -> impl Iterator<Item = (String, &Lab)> {
     let labs = shape.labs.iter().enumerate().filter(|(_, lab)| lab.user < shape.users.len());
     labs.map(|(index, lab)| (format!("lab-{}-{index}", lab.user), lab))
 }

@@ -44,6 +44,11 @@ async fn story(provider: Provider, before: &Shape, after: &Shape, trouble: Optio
 }
 
 impl Simulation {
+    fn advance(&self, days: i64) {
+        self.cloud
+            .with(|world| world.now = world.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap());
+    }
+
     /// At no moment is there a key in a Secret that does not work.
     fn assert_keys_work(&self) {
         let named = BTreeSet::from(["acme".to_owned()]);
