@@ -4,6 +4,7 @@ mod account_wide;
 mod bad_input;
 mod drift;
 mod economy;
+mod keyless;
 mod keys;
 mod least_privilege;
 mod letting_go;
