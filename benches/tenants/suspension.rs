@@ -8,6 +8,7 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::json;
 use tenantry::api::{Tenant, TenantUser};
 
+use super::cloud::Cloud;
 use super::{Bench, DEFINITIONS, Size, ready};
 
 /// Users of the tenant that is suspended.
@@ -32,7 +33,7 @@ fn tenant(name: &str, users: usize) -> String {
 
 /// Measures it with the default API budget; `scale` is 100 for 500 others.
 pub async fn measure(scale: usize) {
-    let size = Size { tenants: scale.div_ceil(5), keys: false, open: false, latency: 0 };
+    let size = Size { cloud: Cloud::Aws, tenants: scale.div_ceil(5), keys: false, open: false, latency: 0 };
     let bench = Bench::new(size).await;
     let client = bench.client();
     testbed::apply::apply(&client, &tenant("leaving", SUSPENDED)).await.unwrap();

@@ -1,13 +1,13 @@
 //! One act on a cloud account, whoever planned it: checked before it cannot be undone, noted when it is done.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::cloud::Cloud;
 use crate::model::{Class, CloudAction, Fault, Finding, Inventory, ObjectId, ObjectKind, Read, mark_of_tags};
-use crate::names::Mark;
+use crate::names::{CloudName, Mark};
 
 /// A cloud account as a plan is carried out in it.
 #[derive(Debug)]
@@ -53,14 +53,21 @@ impl<C: Cloud> Account<C> {
         Ok(())
     }
 
-    /// Deletes what stood for inline policies and was nobody's at the last sweep, as long as `may_write` lets it.
+    /// Deletes what stood for inline policies and was nobody's in every sweep for `age`, as long as `may_write` lets it.
+    /// One that was made just now is about to be somebody's.
     ///
     /// # Errors
     /// The first fault, of a call or of `may_write`; the rest comes after the next sweep.
-    pub async fn tidy(&self, may_write: impl Fn() -> Result<(), Fault>) -> Result<(), Fault> {
-        let loose = std::mem::take(&mut self.inventory.lock().loose);
+    pub async fn tidy(&self, age: Duration, may_write: impl Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+        let now = Instant::now();
+        let old = |since: &Instant| now.duration_since(*since) >= age;
+        let loose: Vec<CloudName> = {
+            let inventory = self.inventory.lock();
+            inventory.loose.iter().filter(|(_, since)| old(since)).map(|(name, _)| name.clone()).collect()
+        };
         for policy in loose {
             may_write()?;
+            self.inventory.lock().loose.remove(&policy);
             self.cloud.execute(&CloudAction::DropLoose(policy), &self.inventory).await?;
         }
         Ok(())

@@ -66,7 +66,7 @@ impl Operator {
         if let Some(refusal) = plan.refusal {
             return Err(refusal);
         }
-        account.tidy(|| self.may_write(name)).await?;
+        account.tidy(self.settings.fresh_write, || self.may_write(name)).await?;
         for (action, detail) in &plan.steps {
             self.may_write(name)?;
             account.act(action).await?;

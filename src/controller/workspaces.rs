@@ -29,7 +29,7 @@ impl Operator {
         self.accounts.update(name, |entry| entry.workspaces_looked_for = true);
         if let Err(fault) = account.learn(&Read::Workspace(WorkspaceRead::Region(region.clone()))).await {
             // Who has a workspace says so where it matters.
-            tracing::info!(account = %name, class = ?fault.class, %fault, "workspaces not listed");
+            tracing::debug!(account = %name, class = ?fault.class, %fault, "workspaces not listed");
             return BTreeSet::new();
         }
         let inventory = account.inventory.lock();

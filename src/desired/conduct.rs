@@ -35,10 +35,12 @@ pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<Ac
     all
 }
 
-/// The region in which the Tenant may have a PAI workspace: it asks for one, or its status tells of one.
+/// The region in which the Tenant may have a PAI workspace: it asks for one, or its status tells of one. One that goes
+/// waits for what it was told of, not for what it never got.
 fn workspace_in(tenant: Option<&Tenant>, context: &Context, name: &AccountName) -> Option<String> {
     let facts = context.accounts.get(name).filter(|facts| facts.provider() == Provider::Alibaba)?;
-    let asks = tenant?.spec.accounts.iter().any(|it| it.name == name.as_str() && it.workspace.is_some());
+    let lives = tenant?.metadata.deletion_timestamp.is_none();
+    let asks = lives && tenant?.spec.accounts.iter().any(|it| it.name == name.as_str() && it.workspace.is_some());
     let told = || tenant?.status.as_ref()?.accounts.iter().find(|it| it.name == name.as_str())?.workspace_id.clone();
     (asks || told().is_some()).then(|| facts.region().to_owned())
 }

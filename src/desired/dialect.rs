@@ -1,8 +1,9 @@
 //! What differs between the clouds in what roles, tenants and accounts say: the policy language, what may be attached
 //! and how much of it, and the variables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::users::{SUSPENDED_POLICY, everything};
 use kube::ResourceExt;
 
 use super::{AccountFacts, Compiler};
@@ -99,6 +100,26 @@ impl AccountFacts {
             }
         };
         (count > max).then(|| format!("{count} {} allows {max}. {help}", what.replace("{whom}", whom)))
+    }
+
+    /// Why these inline policies cannot be put on one user: IAM counts all of them together, with room left for a
+    /// suspension; on RAM each is a policy of its own.
+    pub(super) fn too_long(&self, inline: &BTreeMap<String, Document>) -> Option<String> {
+        let sizes = || inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY).map(|(_, document)| document.size());
+        let suspension = self.document(vec![everything()]).size();
+        let (count, max, what, cloud) = match self.provider() {
+            Provider::Aws => {
+                (suspension + sizes().sum::<usize>(), policy::AWS_INLINE_USER, "the inline policies", "IAM")
+            }
+            Provider::Alibaba => {
+                (sizes().max().unwrap_or_default(), policy::RAM_POLICY, "the longest of the policies", "RAM")
+            }
+        };
+        (count > max).then(|| {
+            format!(
+                "{what} for temporaryRoles, expiresAt and the account's deniedActions: {count} characters, and {cloud} allows {max}. Give fewer or shorter roles for a time, or deny fewer actions."
+            )
+        })
     }
 }
 

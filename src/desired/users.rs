@@ -12,7 +12,7 @@ use crate::model::{Class, PolicyRef, Profile, Provider, Tags, WantedUser};
 use crate::names::{
     AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
 };
-use crate::policy::{self, Document, Effect, Scope, Statement};
+use crate::policy::{Document, Effect, Scope, Statement};
 
 /// The inline policy that takes everything away while a user or its tenant is suspended.
 pub const SUSPENDED_POLICY: &str = "tenantry-suspended";
@@ -44,7 +44,7 @@ impl Compiler<'_> {
             let mut managed = attached.filter(|policy| !matches!(policy, PolicyRef::Own(_)));
             if let Some(policy) = managed.next() {
                 let message = format!(
-                    "TenantRole {} has the managed policy {policy}, which cannot be given for a time: the rest of the role is. Write what it allows as statements.",
+                    "TenantRole {} names the policy {policy}, and a policy that is named cannot be given for a time: the rest of the role is. Write what it allows as statements.",
                     temporary.name
                 );
                 self.refuse(&subject, None, Class::Invalid, message);
@@ -73,15 +73,7 @@ impl Compiler<'_> {
                 self.hold(&subject);
                 wanted.only_still = true;
             }
-            // There is always room left for a suspension.
-            let suspension = facts.document(vec![everything()]).size();
-            let others = wanted.inline.iter().filter(|(name, _)| *name != SUSPENDED_POLICY);
-            let inline = suspension + others.map(|(_, document)| document.size()).sum::<usize>();
-            if facts.provider() == Provider::Aws && inline > policy::AWS_INLINE_USER {
-                let message = format!(
-                    "the inline policies for temporaryRoles, expiresAt and the account's deniedActions have {inline} characters: IAM allows {}. Give fewer or shorter roles for a time, or deny fewer actions.",
-                    policy::AWS_INLINE_USER
-                );
+            if let Some(message) = facts.too_long(&wanted.inline) {
                 self.refuse(&subject, Some(&name), Class::Invalid, message);
                 self.hold(&subject);
                 wanted.only_still = true;

@@ -48,8 +48,8 @@ pub struct Inventory {
     pub(super) unread: BTreeMap<ObjectId, Unread>,
     /// How much more often each of our policies was attached at the last sweep than was known.
     pub(super) surplus: BTreeMap<CloudName, i64>,
-    /// Policies that stood for inline ones and were nobody's at the last sweep.
-    pub loose: BTreeSet<CloudName>,
+    /// Policies that stood for inline ones and were nobody's at the last sweep, and since which one.
+    pub loose: BTreeMap<CloudName, Instant>,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -74,7 +74,7 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
-            loose: BTreeSet::new(),
+            loose: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
             confirmed: BTreeMap::new(),
@@ -128,9 +128,7 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
-        part.workspaces = self
-            .workspaces
-            .part_of(|workspace| self.tenant_of(ObjectKind::Workspace, workspace) == Some(tenant.as_str()));
+        part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
             part.unread.extend(self.unread.get_key_value(&object).map(|(object, why)| (object.clone(), *why)));
@@ -145,35 +143,6 @@ impl Inventory {
             }
         }
         part
-    }
-
-    /// Whether anything of the tenant carries our marks, or may: a policy whose tags were never read. What lies under its
-    /// path alone is nobody's: somebody took the marks off, or we did on purpose.
-    #[must_use]
-    pub fn is_marked(&self, tenant: &TenantName) -> bool {
-        self.of_tenant(tenant).iter().any(|object| self.may_be_marked(object))
-    }
-
-    /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
-    /// whether it took something over.
-    #[must_use]
-    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
-        self.of_tenant(tenant).iter().any(|object| {
-            let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
-            self.may_be_marked(object) && ours()
-        })
-    }
-
-    /// The tenants of which anything here carries our marks, or may.
-    #[must_use]
-    pub fn tenants_marked(&self) -> BTreeSet<TenantName> {
-        self.tenants().into_iter().filter(|tenant| self.is_marked(tenant)).collect()
-    }
-
-    fn may_be_marked(&self, object: &ObjectId) -> bool {
-        let unread =
-            object.kind == ObjectKind::Policy && self.policies.get(&object.name).is_some_and(|it| it.tags.is_none());
-        unread || self.mark(object).is_some_and(|mark| mark.cluster == self.cluster)
     }
 
     /// The tenants that have anything here.

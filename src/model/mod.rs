@@ -8,6 +8,7 @@ mod fault;
 mod inventory;
 mod kube;
 mod login;
+mod marked;
 mod profile;
 mod record;
 mod role;

@@ -60,7 +60,8 @@ impl Inventory {
         next.confirmed = std::mem::take(&mut self.confirmed);
         next.swept = true;
         let ours = |description: &str| inline_of_description(&self.cluster, description).is_some();
-        next.loose = sweep.loose.into_iter().filter(|(_, it)| ours(it)).map(|(name, _)| name).collect();
+        let loose = sweep.loose.into_iter().filter(|(_, it)| ours(it)).map(|(name, _)| name);
+        next.loose = loose.map(|name| (name.clone(), self.loose.get(&name).copied().unwrap_or(started))).collect();
         if bare {
             next.forget_what_is_gone();
         }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::action::Effect;
 use super::cloud::ObjectId;
 use super::inventory::Inventory;
-use crate::names::{CloudName, ClusterId, ManifestRef, Mark, mark_of_workspace, region_of_workspace, workspace_in};
+use crate::names::{
+    CloudName, ClusterId, ManifestRef, Mark, TenantName, mark_of_workspace, region_of_workspace, workspace_in,
+};
 
 /// In which state a workspace is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +50,7 @@ pub struct Workspace {
     pub env: BTreeSet<String>,
     /// Its state.
     pub state: WorkspaceState,
-    /// When it was made.
+    /// When it was made, as lists tell.
     pub created: Timestamp,
     /// Its members by their ids in RAM; none where they were never read.
     pub members: Option<BTreeMap<String, Member>>,
@@ -78,9 +80,9 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// Those of which this holds, with what is known of regions.
-    pub(super) fn part_of(&self, is_part: impl Fn(&CloudName) -> bool) -> Self {
-        let known = self.known.iter().filter(|(name, _)| is_part(name));
+    /// Those of a tenant, with what is known of regions.
+    pub(super) fn part_of(&self, cluster: &ClusterId, tenant: &TenantName) -> Self {
+        let known = self.known.iter().filter(|(_, it)| it.tenant(cluster) == Some(tenant.as_str()));
         Self { known: known.map(|(name, it)| (name.clone(), it.clone())).collect(), listed: self.listed.clone() }
     }
 
@@ -251,7 +253,8 @@ impl WantedWorkspace {
     pub(super) fn concerns(&self, object: &ObjectId, manifest: &ManifestRef) -> bool {
         let (region, name) = region_of_workspace(&object.name);
         let here = object.name == self.name || (name.is_empty() && region == region_of_workspace(&self.name).0);
-        here && (self.owner == *manifest || self.members.values().any(|member| member.owner == *manifest))
+        let is_member = || self.members.values().any(|member| member.owner == *manifest);
+        here && (self.owner == *manifest || (!name.is_empty() && is_member()))
     }
 }
 
@@ -317,7 +320,7 @@ impl Inventory {
             let here = region_of_workspace(&name).0 == region;
             match listed.remove(&name) {
                 Some(seen) if fresh(&name) && seen.id == known.id => {
-                    next.insert(name, Workspace { state: seen.state, ..known });
+                    next.insert(name, Workspace { state: seen.state, created: seen.created, ..known });
                 }
                 Some(seen) => {
                     let members = known.members.filter(|_| seen.id == known.id);

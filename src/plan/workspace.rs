@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::account::Account;
 use super::{Action, Rank};
 use crate::model::{
@@ -69,7 +71,9 @@ impl Account<'_, '_, '_> {
 
     /// Says on a manifest that its policy waits for the workspace; what is there of it stays.
     pub(super) fn wait_for_workspace(&mut self, subject: &ManifestRef, wanted: Option<&WantedWorkspace>) {
-        let Some(wanted) = wanted else { return };
+        let Some(wanted) = wanted else {
+            return self.refuse(subject, Class::Waiting, "waits for the workspace of the Tenant".to_owned());
+        };
         let (region, name) = region_of_workspace(&wanted.name);
         // Of what was never read nothing is said: whatever was so before still is.
         let unknown = self.inventory.workspaces.listed(region).is_none();
@@ -149,7 +153,7 @@ impl Account<'_, '_, '_> {
             description: wanted.description.clone(),
             env: wanted.env.clone(),
             state: WorkspaceState::Making,
-            created: self.draft.now,
+            created: Timestamp::UNIX_EPOCH,
             members: Some(Default::default()),
         };
         let detail = vec![format!("in {}", region_of_workspace(&wanted.name).0)];

@@ -19,33 +19,35 @@ use crate::tenant::launch;
 const PLANNER: &str = "system:serviceaccount:default:planner";
 
 /// A folder of manifests, one file each.
-struct Files(TempDir);
+pub struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn write(&self, name: &str, text: &str) -> &Self {
+    pub fn write(&self, name: &str, text: &str) -> &Self {
         let path = self.0.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }
 
-/// Who plans: a kubeconfig and AWS credentials of one's own.
-struct Planner {
-    kubeconfig: PathBuf,
-    key: Option<Credentials>,
+/// Who plans: a kubeconfig and credentials of one's own.
+#[derive(Default)]
+pub struct Planner {
+    pub kubeconfig: PathBuf,
+    pub key: Option<Credentials>,
+    pub alibaba: Option<testbed::alibaba::Credentials>,
 }
 
 impl Planner {
-    async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.output(arguments).await;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
@@ -59,11 +61,15 @@ impl Planner {
             command.env("AWS_ACCESS_KEY_ID", &key.access_key_id);
             command.env("AWS_SECRET_ACCESS_KEY", &key.secret_access_key);
         }
+        if let Some(key) = &self.alibaba {
+            command.env("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.access_key_id);
+            command.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret());
+        }
         command.output().await.unwrap()
     }
 
     /// Runs it, expects success, and gives what it printed.
-    async fn plan(&self, arguments: &[&str]) -> String {
+    pub async fn plan(&self, arguments: &[&str]) -> String {
         let (code, out, err) = self.run(arguments).await;
         assert_eq!(code, 0, "{err}{out}");
         out
@@ -76,14 +82,14 @@ impl Planner {
     }
 }
 
-fn contains(text: &str, parts: &[&str]) {
+pub fn contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }
 
-/// One who may read, in the cluster and in the account, as the documentation says, and nothing else.
-async fn reader(world: &World) -> Planner {
+/// The kubeconfig of one who may read in the cluster as the documentation says, and nothing else.
+pub async fn reads_the_cluster(world: &World) -> PathBuf {
     let rbac = fs::read_to_string(root().join("docs/plan/rbac.yaml")).unwrap();
     world.apply(&rbac).await;
     world
@@ -101,10 +107,15 @@ subjects: [{kind: ServiceAccount, name: planner, namespace: default}]
 ",
         )
         .await;
+    world.control_plane.service_account_kubeconfig("default", "planner").await
+}
+
+/// One who may read, in the cluster and in the account, as the documentation says, and nothing else.
+async fn reader(world: &World) -> Planner {
+    let kubeconfig = reads_the_cluster(world).await;
     let policy = fs::read_to_string(root().join("docs/aws/plan-policy.json")).unwrap();
-    let key = world.moto.user_with_key("planner", &policy).await;
-    let kubeconfig = world.control_plane.service_account_kubeconfig("default", "planner").await;
-    Planner { kubeconfig, key: Some(key) }
+    let key = Some(world.moto.user_with_key("planner", &policy).await);
+    Planner { kubeconfig, key, alibaba: None }
 }
 
 /// The same role with one action more.
@@ -266,7 +277,7 @@ async fn files_are_planned_against_what_is_live_by_one_who_may_only_read() {
     assert!(written.is_empty(), "{written:?}");
 
     // One who may read the Secret plans with the operator's credentials, and needs none.
-    let admin = Planner { kubeconfig: world.control_plane.kubeconfig().to_owned(), key: None };
+    let admin = Planner { kubeconfig: world.control_plane.kubeconfig().to_owned(), ..Planner::default() };
     let report = admin.json(&["-f", &folder]).await;
     assert_eq!(report["accounts"][ACCOUNT]["credentials"], "Secret tenantry-system/aws");
     errors(&reader, &admin, &files, &defs).await;
@@ -313,12 +324,15 @@ async fn errors(reader: &Planner, admin: &Planner, good: &Files, defs: &str) {
     fails(admin, &asked, &["bad.yaml, Namespace zeta: the API server refuses it", "bad label"]).await;
 
     // Credentials and clusters that do not do.
-    let nobody =
-        Planner { kubeconfig: reader.kubeconfig.clone(), key: Some(Credentials::new("AKIANOBODYNOBODYNOBO", "x")) };
+    let nobody = Planner {
+        kubeconfig: reader.kubeconfig.clone(),
+        key: Some(Credentials::new("AKIANOBODYNOBODYNOBO", "x")),
+        alibaba: None,
+    };
     let path = good.path().to_str().unwrap().to_owned();
     let parts =
         ["CloudAccount aws: you may not read Secret tenantry-system/aws, and your own AWS credentials do not do"];
     fails(&nobody, &["-f", &path], &parts).await;
-    let nowhere = Planner { kubeconfig: PathBuf::from("/nonexistent/kubeconfig"), key: None };
+    let nowhere = Planner { kubeconfig: PathBuf::from("/nonexistent/kubeconfig"), ..Planner::default() };
     fails(&nowhere, &["-f", &path], &["no cluster to plan for"]).await;
 }

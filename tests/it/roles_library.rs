@@ -17,6 +17,8 @@ use testbed::layout::root;
 
 const AWS: (&str, &str) = ("aws-prod", "123456789012");
 const ALIBABA: (&str, &str) = ("alibaba-prod", "1234567890123456");
+/// The id of the tenant's PAI workspace.
+const WORKSPACE: &str = "45678";
 
 /// What a role must allow and refuse its user, alice of acme.
 #[derive(Deserialize)]
@@ -43,8 +45,7 @@ fn facts((name, id): (&str, &str), spec: serde_json::Value, partition: &str) -> 
 fn wanted(role: &Path) -> BTreeMap<AccountName, WantedAccount> {
     let text = fs::read_to_string(role).unwrap();
     let role: Arc<tenantry::api::TenantRole> = Arc::new(serde_saphyr::from_str(&text).unwrap());
-    let tenant =
-        json!({"metadata": {"name": "acme", "uid": "t"}, "spec": {"accounts": [{"name": AWS.0}, {"name": ALIBABA.0}]}});
+    let tenant = json!({"metadata": {"name": "acme", "uid": "t"}, "spec": {"accounts": [{"name": AWS.0}, {"name": ALIBABA.0, "workspace": {"name": "acme"}}]}});
     let alice = json!({
         "metadata": {"name": "alice", "namespace": "acme", "uid": "u"},
         "spec": {"tenant": "acme", "roles": [role.metadata.name]},
@@ -73,7 +74,7 @@ fn layers(account: &WantedAccount, user: &WantedUser) -> Layers {
     let groups = user.groups.iter().map(|name| &account.groups[name][0]);
     let attached = user.attached.iter().chain(groups.flat_map(|group| &group.attached));
     let own = attached.filter_map(|policy| match policy {
-        PolicyRef::Own(name) => Some((name.to_string(), account.policies[name][0].document.clone())),
+        PolicyRef::Own(name) => Some((name.to_string(), account.policies[name][0].document.in_workspace(WORKSPACE))),
         PolicyRef::Vendor(_) | PolicyRef::Arn(_) => None,
     });
     let inline = user.inline.iter().map(|(name, document)| (name.clone(), document.clone()));

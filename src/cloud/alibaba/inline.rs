@@ -34,14 +34,14 @@ pub(super) async fn put(
     if differs {
         // Somebody changed it, or it shall say something else.
         make(act, &cluster, &policy, name, document).await?;
-        act.join(attach()).await?;
+        policies::attach_new(act, attach).await?;
         drop_others(act, &cluster, of, name, Some(&policy)).await?;
         return Ok(Effect::Done);
     }
     match act.join(attach()).await {
         Err(refused) if refused.is("EntityNotExist.Policy") => {
             make(act, &cluster, &policy, name, document).await?;
-            act.join(attach()).await?;
+            policies::attach_new(act, attach).await?;
         }
         other => other?,
     }

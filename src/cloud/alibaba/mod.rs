@@ -113,7 +113,10 @@ impl Cloud for Alibaba {
             Read::Tags(policy) => read::tags(&act, policy).await,
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
-            Read::Workspace(WorkspaceRead::Region(region)) => workspaces::list(&act, region).await,
+            Read::Workspace(WorkspaceRead::Region(region)) => {
+                let act = self.act(format!("the PAI workspaces in {region}"), Priority::Normal);
+                workspaces::list(&act, region).await
+            }
             Read::Workspace(WorkspaceRead::Members(workspace)) => workspaces::members(&act, workspace, inventory).await,
         }
     }

@@ -1,9 +1,11 @@
 //! Policies, their versions and their attachments: one function a call.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::act::Act;
 use super::call::Call;
@@ -16,6 +18,10 @@ use crate::policy::Document;
 
 /// A policy has at most five versions, one of them in force.
 const OLD_VERSIONS: usize = 4;
+
+/// The first and the last pause before a policy that was made just now is attached.
+const SOON: Duration = Duration::from_millis(200);
+const LATE: Duration = Duration::from_millis(1600);
 
 /// RAM takes a policy's tags as JSON, unlike IMS a user's.
 pub(super) fn json_tags(tags: &Tags) -> String {
@@ -149,6 +155,18 @@ pub(super) enum Verb {
     Detach,
 }
 
+/// Attaches what was made just now: RAM may take a moment to know of it, and a Deny is not put off for long.
+pub(super) async fn attach_new(act: &Act<'_>, attach: impl Fn() -> Call) -> Result<(), Refused> {
+    let mut pause = SOON;
+    loop {
+        match act.join(attach()).await {
+            Err(refused) if refused.is("EntityNotExist.Policy") && pause <= LATE => sleep(pause).await,
+            other => return other,
+        }
+        pause *= 2;
+    }
+}
+
 /// Attaches a policy and says its ARN.
 pub(super) async fn attach(cloud: &Alibaba, act: &Act<'_>, to: &ObjectId, policy: &PolicyRef) -> Result<Effect, Fault> {
     let own = |name: &str| ram_arn(&cloud.identity.account, "policy", name);
@@ -163,9 +181,10 @@ pub(super) async fn attach(cloud: &Alibaba, act: &Act<'_>, to: &ObjectId, policy
             }
         },
     };
-    let call = edge_call(Verb::Attach, to, name, system);
-    let action = call.permission();
-    match act.join(call).await {
+    let call = || edge_call(Verb::Attach, to, name, system);
+    let action = call().permission();
+    let own = matches!(policy, PolicyRef::Own(_));
+    match if own { attach_new(act, call).await } else { act.join(call()).await } {
         Ok(()) => Ok(Effect::Arn(arn)),
         Err(refused) if refused.is("EntityNotExist.Policy") => Err(match policy {
             PolicyRef::Own(_) => {

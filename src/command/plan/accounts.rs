@@ -63,7 +63,7 @@ pub async fn read<'m>(
         let (id, rules) = result.await.map_err(|fault| {
             let help = match manifest.spec.aws {
                 Some(_) => "What reading needs is in docs/aws/plan-policy.json",
-                None => "What reading needs is in docs/alibaba/operator-policy.json",
+                None => "What reading needs is in docs/alibaba/plan-policy.json",
             };
             let help = if fault.class == Class::AccessDenied { format!(". {help}") } else { String::new() };
             format!("CloudAccount {name}, read with {credentials}: {fault}{help}")

@@ -48,35 +48,6 @@ struct Shape {
     suspended: bool,
 }
 
-impl Shape {
-    /// Without cloud roles where the account in memory does not play them.
-    fn on(&self, provider: Provider) -> Self {
-        if provider == Provider::Aws {
-            return self.clone();
-        }
-        Self { assumable: BTreeSet::new(), pods: Vec::new(), ..self.clone() }
-    }
-
-    fn is_still(&self, person: &Person) -> bool {
-        self.suspended || person.suspended
-    }
-
-    /// The cloud roles by name, each with how many of the tenant's policies hang on it.
-    fn cloud_roles(&self, provider: Provider) -> BTreeMap<CloudName, Option<usize>> {
-        if provider == Provider::Alibaba {
-            return BTreeMap::new();
-        }
-        let is_role = |role: &&usize| **role < self.roles.len();
-        let assumable = self.assumable.iter().filter(is_role).map(|role| (format!("acme.role-{role}"), Some(1)));
-        let pods = self.pods.iter().enumerate();
-        let pods =
-            pods.map(|(pod, roles)| (format!("acme.acme.pod-{pod}"), Some(roles.iter().filter(is_role).count())));
-        let execution = self.roles.iter().any(|(_, version)| *version == EXECUTING);
-        let execution = execution.then(|| ("acme.sagemaker_execution".to_owned(), None));
-        assumable.chain(pods).chain(execution).map(|(name, count)| (CloudName::new(name), count)).collect()
-    }
-}
-
 /// The statement that needs an execution role.
 const EXECUTING: u8 = 2;
 
@@ -312,7 +283,7 @@ impl Simulation {
         if let Ok(sweep) = self.cloud.sweep().await {
             self.inventory.lock().absorb(sweep, started, crate::model::FRESH_WRITE);
             let account = Account { cloud: self.cloud.clone(), inventory: self.inventory.clone() };
-            let _ = account.tidy(|| Ok(())).await;
+            let _ = account.tidy(std::time::Duration::ZERO, || Ok(())).await;
         }
     }
 
@@ -462,119 +433,14 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
-/// Makes `before`, edits it to `after`, deletes everything; at the given write of the cloud or the cluster something
-/// goes wrong. Returns how many writes each saw.
-async fn story(provider: Provider, before: &Shape, after: &Shape, trouble: Option<Trouble>) -> (u64, u64) {
-    let mut simulation = Simulation::of(provider);
-    if provider == Provider::Alibaba {
-        simulation.conduct = json!({"deniedActions": ["ram:*"]});
-    }
-    simulation.start().await;
-    match trouble {
-        Some(Trouble::Cloud(write, how)) => simulation.cloud.disturb(At::Write(write), how),
-        Some(Trouble::Cluster(call, ref what)) => simulation.cluster.at_call(call, what.clone()),
-        None => {}
-    }
-    let first = manifests(before);
-    simulation.converge(&first).await;
-    simulation.assert_right(before);
-    let second = edited(&first, manifests(after));
-    simulation.converge(&second).await;
-    simulation.assert_right(after);
-    let keys = |simulation: &Simulation| simulation.cloud.with(|world| world.secrets.len());
-    let made = keys(&simulation);
-    simulation.rotate(after, &second).await;
-    simulation.assert_right(after);
-    let rotating = after.users.iter().filter(|person| person.key && !after.is_still(person)).count();
-    assert!(keys(&simulation) >= made + rotating, "every key was replaced");
-    let idle = simulation.cloud.calls();
-    let quiet = simulation.pass(&second).await;
-    assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
-    assert_eq!(simulation.cloud.calls(), idle, "a pass with nothing to do makes no call");
-    // What the operator thinks is there is what is there.
-    simulation.start().await;
-    simulation.converge(&second).await;
-    let quiet = simulation.pass(&second).await;
-    assert!(quiet.done.is_empty() && quiet.left.reads.is_empty(), "{quiet:?}");
-    simulation.converge(&going(manifests(after))).await;
-    // What a death left between two calls goes after the next look.
-    simulation.sweep().await;
-    simulation.assert_empty();
-    (simulation.cloud.writes(), simulation.cluster.calls())
-}
-
+/// What goes wrong, and at which write.
 #[derive(Clone, Debug)]
 enum Trouble {
     Cloud(u64, Disturbance),
     Cluster(u64, Script),
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
-
-    /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work, with no orphan and
-    /// no second key.
-    #[test]
-    fn every_crash_and_every_lost_answer_converges(before in shape(), after in shape()) {
-        trouble_everywhere(Provider::Aws, &before, &after);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
-
-    /// The same where lists show no edges, and where one act may be several calls.
-    #[test]
-    fn every_crash_and_every_lost_answer_converges_on_ram(before in shape(), after in shape()) {
-        trouble_everywhere(Provider::Alibaba, &before, &after);
-    }
-}
-
-fn trouble_everywhere(provider: Provider, before: &Shape, after: &Shape) {
-    let (before, after) = (&before.on(provider), &after.on(provider));
-    let (cloud, cluster) = run(story(provider, before, after, None));
-    for write in 1..=cloud {
-        for how in [
-            Disturbance::CrashBefore,
-            Disturbance::CrashAfter,
-            Disturbance::LoseAnswer,
-            Disturbance::Fail(Class::Throttled),
-        ] {
-            run(story(provider, before, after, Some(Trouble::Cloud(write, how))));
-        }
-    }
-    for call in 0..cluster {
-        for what in [Script::CrashBefore, Script::CrashAfter, Script::LostAnswer] {
-            run(story(provider, before, after, Some(Trouble::Cluster(call, what))));
-        }
-    }
-}
-
-#[test]
-fn what_people_change_by_hand_is_put_right() {
-    let alice = Person { console: true, ..plain(BTreeSet::from([1]), true) };
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], ..Shape::default() };
-    run(async {
-        let mut simulation = Simulation::new();
-        simulation.start().await;
-        let manifests = manifests(&shape);
-        simulation.converge(&manifests).await;
-        tokio::time::advance(std::time::Duration::from_secs(300)).await;
-        simulation.cloud.with(|world| {
-            let user = world.users.values_mut().next().unwrap();
-            user.groups.clear();
-            user.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
-        });
-        // A new process trusts nothing that it did not read.
-        simulation.start().await;
-        simulation.converge(&manifests).await;
-        simulation.assert_right(&shape);
-        simulation.cloud.with(|world| {
-            let user = world.users.values().next().unwrap();
-            assert_eq!(user.groups.len(), 1);
-            assert!(!user.attached.iter().any(|arn| arn.ends_with("AdministratorAccess")));
-        });
-    });
-}
-
+mod cloud_roles;
 mod modes;
+mod stories;
+mod workspaces;

@@ -192,9 +192,19 @@ async fn second_cloud(stage: &Stage, manifests: &Path, key: &alibaba::Credential
     stage.kubectl(&["-n", NAMESPACE, "create", "secret", "generic", "alibaba-demo", &id, &secret]).await;
     let began = Instant::now();
     stage.kubectl(&["apply", "-f", &manifests.join(SECOND_CLOUD).display().to_string()]).await;
-    all_ready::<CloudAccount>(stage, "account", began).await;
-    all_ready::<Tenant>(stage, "tenant", began).await;
-    all_ready::<TenantUser>(stage, "user", began).await;
+    let client = stage.control_plane.client();
+    let accounts: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<CloudAccount>(&()));
+    stage.until(accounts, "alibaba-demo", "Ready=True", is_ready).await;
+    show::since("account alibaba-demo is ready", began);
+    let users: Api<TenantUser> = Api::namespaced(client, "acme");
+    let in_both = |it: &TenantUser| {
+        let accounts = it.status.iter().flat_map(|it| &it.accounts);
+        accounts.clone().count() == 2 && accounts.clone().all(|it| it.ready)
+    };
+    for user in ["alice", "bob"] {
+        stage.until(users.clone(), user, "ready in both accounts", in_both).await;
+        show::since(&format!("user {user} of acme is ready in both accounts"), began);
+    }
     let now = Listing::read_alibaba(&stage.alibaba).await;
     show::fact(&format!("the Alibaba Cloud account now: {}", now.summary()), None);
     stage.kubectl(&["get", "tenants"]).await;

@@ -94,7 +94,8 @@ impl Story {
         self.world.apply(&user("lp", "alice", "  roles: [reader]\n  accessKey: {}\n  suspended: true")).await;
         says(world, &self.users, "alice", "True", "Suspended").await;
         // A key that is replaced, and a login with two passwords.
-        self.alice("  roles: [reader]\n  accessKey:\n    rotation: {every: 4s, overlap: 1s}\n  console: {}").await;
+        let rotated = "  roles: [reader]\n  accessKey: {rotation: {every: 4s, overlap: 1s}}\n  console: {}";
+        self.alice(&format!("{rotated}\n  displayName: Alice")).await;
         annotate(&self.users, "alice", "tenantry.dev/reset-password", "again").await;
         let asked = ["GetAccessKeyLastUsed", "UpdateLoginProfile", "DeleteAccessKeyInRecycleBin"];
         eventually(world, "all of that", || async {

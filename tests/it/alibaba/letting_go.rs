@@ -131,7 +131,7 @@ async fn orphans_are_told_taken_in_again_and_pruned_where_the_account_says_so() 
     })
     .await;
     undrifted(world, &accounts, ALIBABA).await;
-    let _ = crate::support::delete(world, &of::<TenantUser>(world, &definitions("other")), "zoe").await;
+    delete(world, &roles, "stays").await;
     delete(world, &tenants, "other").await;
     assert_eq!(account(world).await, before);
 }

@@ -2,8 +2,11 @@
 
 mod account_wide;
 mod bad_input;
+mod crashes;
+mod credentials;
 mod drift;
 mod economy;
+mod faults;
 mod keyless;
 mod keys;
 mod least_privilege;
@@ -11,9 +14,13 @@ mod letting_go;
 mod life;
 mod modes;
 mod outside;
+mod plan;
 mod roles;
+mod secrecy;
 mod standing_still;
 mod two_clouds;
+mod workspace_limits;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -211,6 +218,16 @@ pub fn key_in(secret: &Secret) -> Credentials {
 pub async fn key(world: &World, tenant: &str, user: &str) -> Credentials {
     let secrets: Api<Secret> = of(world, &definitions(tenant));
     key_in(&secrets.get(&format!("{user}-{ALIBABA}")).await.unwrap())
+}
+
+/// Makes a RAM user with one policy and gives its key.
+pub async fn another_who_may(world: &World, name: &str, policy: &str) -> Credentials {
+    let root = world.alibaba.root();
+    root.done("CreateUser", &[("UserName", name)]).await;
+    root.done("CreatePolicy", &[("PolicyName", name), ("PolicyDocument", policy)]).await;
+    let attach = [("PolicyName", name), ("PolicyType", "Custom"), ("UserName", name)];
+    root.done("AttachPolicyToUser", &attach).await;
+    world.alibaba.another_key(name).await
 }
 
 /// Whether who has this client may do something; whatever is refused for another reason is a mistake of the test.

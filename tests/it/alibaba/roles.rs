@@ -137,12 +137,18 @@ async fn roles_names_and_tags_are_as_manifests_say_in_rams_terms() {
     })
     .await;
 
-    // Another name to show, and none.
-    world.apply(&user("rt", "alice", &alice_is("Dr. Alice, who has a name of more than 24"))).await;
-    eventually(world, "the name to show is cut to what RAM takes", || async {
-        seen(world, "t-rt.alice").await["DisplayName"] == "Dr. Alice, who has a nam"
-    })
-    .await;
+    // Another name to show and no address; what people change of them is put back.
+    let shown = alice_is("Dr. Alice, who has a name of more than 24").replace("alice@acme.example", "");
+    let shown = shown.replace("  contact: {email: }", "");
+    world.apply(&user("rt", "alice", &shown)).await;
+    let as_said = || async {
+        let seen = seen(world, "t-rt.alice").await;
+        seen["DisplayName"] == "Dr. Alice, who has a nam" && seen["Email"] == ""
+    };
+    eventually(world, "the name is cut to what RAM takes, and the address is gone", as_said).await;
+    let by_hand = [("UserName", "t-rt.alice"), ("NewDisplayName", "Mallory"), ("NewEmail", "mallory@evil.example")];
+    world.alibaba.root().done("UpdateUser", &by_hand).await;
+    eventually(world, "put back", as_said).await;
 
     // No group: what it carried goes on each of them, and back.
     world.apply(&wide("None")).await;

@@ -154,6 +154,15 @@ impl ControlPlane {
             .write(&format!("{namespace}.{name}.kubeconfig"), kubeconfig(&self.url, &self.ca_certificate, &token))
     }
 
+    /// The keys that its ServiceAccounts' tokens are signed with, as a JWKS.
+    ///
+    /// # Panics
+    /// When the API server refuses.
+    pub async fn issuer_keys(&self) -> serde_json::Value {
+        let request = ::http::Request::get("/openid/v1/jwks").body(Vec::new()).expect("a request");
+        self.client().request(request).await.expect("the issuer's keys")
+    }
+
     /// Runs `kubectl` as the admin, for what a user would see.
     ///
     /// # Panics

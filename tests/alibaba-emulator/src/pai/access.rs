@@ -3,11 +3,13 @@
 //! A Deny of a policy wins over a role. The real service documents that for some codes and says nothing about the
 //! others; the stricter reading is taken for all.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tenantry::policy::evaluate::Verdict;
 
 use super::model::{Workspace, refusal};
-use crate::authorization::decide;
+use crate::authorization::{decide, layers};
 use crate::caller::Caller;
 use crate::cloud::Call;
 use crate::refusal::Refusal;
@@ -144,10 +146,24 @@ pub fn rules(call: &Call<'_>, workspace: &Workspace, code: &str) -> Vec<Rule> {
     rules
 }
 
-fn arn(call: &Call<'_>, code: &str, workspace: &str, path: &str) -> String {
+/// The region of everything here, unless policies speak of others.
+const REGION: &str = "cn-hangzhou";
+
+fn arn(call: &Call<'_>, region: &str, code: &str, workspace: &str, path: &str) -> String {
     let service = code.split(':').next().unwrap_or_default().to_lowercase();
     let end = if path.is_empty() { String::new() } else { format!("/{path}") };
-    format!("acs:{service}:cn-hangzhou:{}:workspace/{workspace}{end}", call.account())
+    format!("acs:{service}:{region}:{}:workspace/{workspace}{end}", call.account())
+}
+
+/// One address plays every region, so nobody can tell in which a workspace is: it is in each that the caller's policies
+/// name.
+fn regions(call: &Call<'_>) -> BTreeSet<String> {
+    let layers = layers(call.cloud, call.caller);
+    let documents = layers.identity.iter().chain(&layers.session);
+    let resources = documents.flat_map(|it| &it.document.statements).filter_map(|it| it.resources.as_ref());
+    let named = resources.flat_map(|it| it.patterns()).filter(|it| it.starts_with("acs:pai"));
+    let named = named.filter_map(|it| it.split(':').nth(2)).filter(|it| !it.is_empty() && !it.contains(['*', '?']));
+    named.map(str::to_owned).chain([REGION.to_owned()]).collect()
 }
 
 /// Fails unless one of these codes (an action may be known by several) is allowed on an entity of a workspace.
@@ -157,19 +173,21 @@ pub fn require(call: &Call<'_>, workspace: &str, codes: &[&str], entity: Option<
     }
     let own = call.caller.id(call.account());
     let mut context = call.context.clone();
-    let mut allowed = false;
+    let (mut allowed, regions) = (false, regions(call));
     if let Some(entity) = entity {
         let kind = if entity.creator == own { "CREATOR" } else { "OTHERS" };
         context = context.with("pai:Accessibility", entity.accessibility).with("pai:EntityAccessType", kind);
     }
     for code in codes {
-        let resource = arn(call, code, workspace, entity.map_or("", |entity| entity.path));
-        // Pages differ in whether the word has a capital.
-        for resource in [resource.replacen(":workspace/", ":Workspace/", 1), resource] {
-            match decide(call.cloud, call.caller, code, &resource, &context).effect {
-                Verdict::ExplicitDeny => return Err(denied(codes[0], &resource)),
-                Verdict::Allowed => allowed = true,
-                Verdict::ImplicitDeny => {}
+        for region in &regions {
+            let resource = arn(call, region, code, workspace, entity.map_or("", |entity| entity.path));
+            // Pages differ in whether the word has a capital.
+            for resource in [resource.replacen(":workspace/", ":Workspace/", 1), resource] {
+                match decide(call.cloud, call.caller, code, &resource, &context).effect {
+                    Verdict::ExplicitDeny => return Err(denied(codes[0], &resource)),
+                    Verdict::Allowed => allowed = true,
+                    Verdict::ImplicitDeny => {}
+                }
             }
         }
         let rules = call.cloud.pai.workspaces.get(workspace).map(|found| rules(call, found, code)).unwrap_or_default();
@@ -182,16 +200,18 @@ pub fn require(call: &Call<'_>, workspace: &str, codes: &[&str], entity: Option<
         });
     }
     let path = entity.map_or("", |entity| entity.path);
-    if allowed { Ok(()) } else { Err(denied(codes[0], &arn(call, codes[0], workspace, path))) }
+    if allowed { Ok(()) } else { Err(denied(codes[0], &arn(call, REGION, codes[0], workspace, path))) }
 }
 
 /// Fails unless RAM allows an action that no workspace's role can.
 pub fn require_by_policy(call: &Call<'_>, code: &str, workspace: &str) -> Result<(), Refusal> {
-    let resource = arn(call, code, workspace, "");
-    if decide(call.cloud, call.caller, code, &resource, &call.context).is_allowed() {
+    let ask =
+        |region: &str| decide(call.cloud, call.caller, code, &arn(call, region, code, workspace, ""), &call.context);
+    let answers: Vec<Verdict> = regions(call).iter().map(|region| ask(region).effect).collect();
+    if answers.contains(&Verdict::Allowed) && !answers.contains(&Verdict::ExplicitDeny) {
         return Ok(());
     }
-    Err(denied(code, &resource))
+    Err(denied(code, &arn(call, REGION, code, workspace, "")))
 }
 
 fn denied(code: &str, resource: &str) -> Refusal {

@@ -1,0 +1,112 @@
+//! The whole life of a random tenant, with something going wrong at each write in turn.
+
+use super::*;
+
+/// Makes `before`, edits it to `after`, deletes everything; at the given write of the cloud or the cluster something
+/// goes wrong. Returns how many writes each saw.
+async fn story(provider: Provider, before: &Shape, after: &Shape, trouble: Option<Trouble>) -> (u64, u64) {
+    let mut simulation = Simulation::of(provider);
+    if provider == Provider::Alibaba {
+        simulation.conduct = json!({"deniedActions": ["ram:*"]});
+    }
+    simulation.start().await;
+    match trouble {
+        Some(Trouble::Cloud(write, how)) => simulation.cloud.disturb(At::Write(write), how),
+        Some(Trouble::Cluster(call, ref what)) => simulation.cluster.at_call(call, what.clone()),
+        None => {}
+    }
+    let first = manifests(before);
+    simulation.converge(&first).await;
+    simulation.assert_right(before);
+    let second = edited(&first, manifests(after));
+    simulation.converge(&second).await;
+    simulation.assert_right(after);
+    let keys = |simulation: &Simulation| simulation.cloud.with(|world| world.secrets.len());
+    let made = keys(&simulation);
+    simulation.rotate(after, &second).await;
+    simulation.assert_right(after);
+    let rotating = after.users.iter().filter(|person| person.key && !after.is_still(person)).count();
+    assert!(keys(&simulation) >= made + rotating, "every key was replaced");
+    let idle = simulation.cloud.calls();
+    let quiet = simulation.pass(&second).await;
+    assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
+    assert_eq!(simulation.cloud.calls(), idle, "a pass with nothing to do makes no call");
+    // What the operator thinks is there is what is there.
+    simulation.start().await;
+    simulation.converge(&second).await;
+    let quiet = simulation.pass(&second).await;
+    assert!(quiet.done.is_empty() && quiet.left.reads.is_empty(), "{quiet:?}");
+    simulation.converge(&going(manifests(after))).await;
+    // What a death left between two calls goes after the next look.
+    simulation.sweep().await;
+    simulation.assert_empty();
+    (simulation.cloud.writes(), simulation.cluster.calls())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
+
+    /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work, with no orphan and
+    /// no second key.
+    #[test]
+    fn every_crash_and_every_lost_answer_converges(before in shape(), after in shape()) {
+        trouble_everywhere(Provider::Aws, &before, &after);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
+
+    /// The same where lists show no edges, and where one act may be several calls.
+    #[test]
+    fn every_crash_and_every_lost_answer_converges_on_ram(before in shape(), after in shape()) {
+        trouble_everywhere(Provider::Alibaba, &before, &after);
+    }
+}
+
+fn trouble_everywhere(provider: Provider, before: &Shape, after: &Shape) {
+    let (before, after) = (&before.on(provider), &after.on(provider));
+    let (cloud, cluster) = run(story(provider, before, after, None));
+    for write in 1..=cloud {
+        for how in [
+            Disturbance::CrashBefore,
+            Disturbance::CrashAfter,
+            Disturbance::LoseAnswer,
+            Disturbance::Fail(Class::Throttled),
+        ] {
+            run(story(provider, before, after, Some(Trouble::Cloud(write, how))));
+        }
+    }
+    for call in 0..cluster {
+        for what in [Script::CrashBefore, Script::CrashAfter, Script::LostAnswer] {
+            run(story(provider, before, after, Some(Trouble::Cluster(call, what))));
+        }
+    }
+}
+
+#[test]
+fn what_people_change_by_hand_is_put_right() {
+    let alice = Person { console: true, ..plain(BTreeSet::from([1]), true) };
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![alice], ..Shape::default() };
+    run(async {
+        let mut simulation = Simulation::new();
+        simulation.start().await;
+        let manifests = manifests(&shape);
+        simulation.converge(&manifests).await;
+        tokio::time::advance(std::time::Duration::from_secs(300)).await;
+        simulation.cloud.with(|world| {
+            let user = world.users.values_mut().next().unwrap();
+            user.groups.clear();
+            user.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+        });
+        // A new process trusts nothing that it did not read.
+        simulation.start().await;
+        simulation.converge(&manifests).await;
+        simulation.assert_right(&shape);
+        simulation.cloud.with(|world| {
+            let user = world.users.values().next().unwrap();
+            assert_eq!(user.groups.len(), 1);
+            assert!(!user.attached.iter().any(|arn| arn.ends_with("AdministratorAccess")));
+        });
+    });
+}
