@@ -61,7 +61,10 @@ impl Compiler<'_> {
                 trust.size()
             )
         });
-        for message in [too_many, too_long].into_iter().flatten().filter(|_| !only_still).collect::<Vec<_>>() {
+        let refused_tags = facts.refused_tags(&tags).map(|message| format!("{whom}: {message}"));
+        for message in
+            [too_many, too_long, refused_tags].into_iter().flatten().filter(|_| !only_still).collect::<Vec<_>>()
+        {
             self.refuse(&owner, Some(account), Class::Invalid, message);
             only_still = true;
         }

@@ -186,3 +186,20 @@ fn overlap(a: &str, b: &str) -> bool {
     }
     reach[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_overlap_where_one_text_matches_both() {
+        for (a, b) in [("*", "tenants/*"), ("ten?nts/c1/*", "tenants/*"), ("*/beta/*", "tenants/*"), ("a*c", "ab*")] {
+            assert!(overlap(a, b) && overlap(b, a), "{a} {b}");
+        }
+        for (a, b) in [("service-role/*", "tenants/*"), ("tenants", "tenants/*"), ("a*c", "b*"), ("", "?")] {
+            assert!(!overlap(a, b) && !overlap(b, a), "{a} {b}");
+        }
+        assert_eq!(plain("x/${aws:PrincipalTag/tenant}/*"), "x/*/*");
+        assert!(ends_in_hash("beta-trainer-abcd2345") && !ends_in_hash("data-reader"));
+    }
+}

@@ -171,3 +171,107 @@ fn statement(kind: &str, principals: Vec<String>, action: &str) -> Statement {
         conditions: BTreeMap::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::api::{AwsAccount, CloudAccount, CloudAccountSpec};
+    use crate::names::{ClusterId, TenantName};
+    use crate::policy::evaluate::{Context, Layers, Principal, Request, Source, evaluate};
+    use crate::policy::{AWS_TRUST_POLICY, Document};
+
+    const ACCOUNT: &str = "123456789012";
+
+    fn facts() -> AccountFacts {
+        let spec = CloudAccountSpec { aws: Some(AwsAccount::default()), ..CloudAccountSpec::default() };
+        AccountFacts {
+            manifest: CloudAccount::new("account", spec).into(),
+            id: Some(ACCOUNT.to_owned()),
+            partition: "aws".to_owned(),
+            trouble: None,
+            unreadable: false,
+            issuer: None,
+        }
+    }
+
+    fn naming() -> Naming {
+        Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: String::new(), ram: false }
+    }
+
+    /// Whether a user of a tenant may do that with the role, and sends these tags with it.
+    fn may(trust: &Document, action: &str, tenant: &str, tags: &[(&str, &str)]) -> bool {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:user/tenants/c1/{tenant}/{tenant}.alice");
+        let mut context = Context::new()
+            .with("aws:PrincipalArn", arn.as_str())
+            .with("aws:PrincipalTag/tenant", tenant)
+            .with("aws:PrincipalTag/user", "alice");
+        for (key, value) in tags {
+            context = context.with(&format!("aws:RequestTag/{key}"), *value);
+        }
+        let keys: Vec<String> = tags.iter().map(|(key, _)| (*key).to_owned()).collect();
+        context = context.with("aws:TagKeys", crate::policy::evaluate::ContextValue::Many(keys));
+        let everything = Scope::These(vec!["*".to_owned()]);
+        let all = Document::aws(vec![Statement::new(Effect::Allow, everything.clone(), everything)]);
+        let source = |name: &str, document: &Document| Source { name: name.to_owned(), document: document.clone() };
+        let layers =
+            Layers { identity: vec![source("all", &all)], resource: Some(source("trust", trust)), ..Layers::default() };
+        let principal = Principal::User { account: ACCOUNT.to_owned(), arn };
+        let resource = format!("arn:aws:iam::{ACCOUNT}:role/tenants/c1/acme/acme.reader");
+        // Of a role both must allow; the evaluator has one account's rule, so the trust is asked alone as well.
+        let alone = Document { statements: trust.statements.iter().map(bare).collect(), ..trust.clone() };
+        let request = Request { action: action.to_owned(), resource, context, principal };
+        evaluate(&layers, &request).is_allowed()
+            && evaluate(&Layers { identity: vec![source("trust", &alone)], ..Layers::default() }, &request).is_allowed()
+    }
+
+    /// The statement as one of an identity's permissions, so that it alone decides.
+    fn bare(statement: &Statement) -> Statement {
+        Statement { principals: None, resources: Some(Scope::These(vec!["*".to_owned()])), ..statement.clone() }
+    }
+
+    #[test]
+    fn users_assume_their_own_tenants_role_with_their_own_name_alone() {
+        let (facts, naming) = (facts(), naming());
+        let trust = facts.document(Trust { facts: &facts, naming: &naming }.users(&[]));
+        assert!(trust.size() < AWS_TRUST_POLICY, "{}", trust.size());
+        assert!(may(&trust, "sts:AssumeRole", "acme", &[]));
+        for tags in [&[("user", "alice")][..], &[("tenant", "acme")], &[("user", "alice"), ("tenant", "acme")]] {
+            assert!(may(&trust, "sts:TagSession", "acme", tags), "{tags:?}");
+        }
+        for tags in [&[("user", "bob")][..], &[("tenant", "beta")], &[("team", "x")], &[("user", "alice"), ("x", "y")]]
+        {
+            assert!(!may(&trust, "sts:TagSession", "acme", tags), "{tags:?}");
+        }
+        for other in ["beta", "acme-corp"] {
+            assert!(!may(&trust, "sts:AssumeRole", other, &[]), "{other}");
+        }
+    }
+
+    #[test]
+    fn people_of_a_provider_may_send_no_other_tenants_name() {
+        let (facts, naming) = (facts(), naming());
+        let provider = format!("arn:aws:iam::{ACCOUNT}:saml-provider/okta");
+        let trust = facts.document(Trust { facts: &facts, naming: &naming }.saml(vec![provider]));
+        let tags = |tags: &[(&str, &str)]| {
+            let document = Document { statements: trust.statements.iter().map(bare).collect(), ..trust.clone() };
+            let source = Source { name: "trust".to_owned(), document };
+            let mut context = Context::new().with("SAML:aud", "https://signin.aws.amazon.com/saml");
+            for (key, value) in tags {
+                context = context.with(&format!("aws:RequestTag/{key}"), *value);
+            }
+            let keys: Vec<String> = tags.iter().map(|(key, _)| (*key).to_owned()).collect();
+            context = context.with("aws:TagKeys", crate::policy::evaluate::ContextValue::Many(keys));
+            let request = Request {
+                action: "sts:TagSession".to_owned(),
+                resource: "*".to_owned(),
+                context,
+                ..Request::default()
+            };
+            evaluate(&Layers { identity: vec![source], ..Layers::default() }, &request).is_allowed()
+        };
+        assert!(tags(&[("tenant", "acme"), ("user", "alice")]) && tags(&[("user", "alice")]));
+        assert!(!tags(&[("tenant", "beta")]) && !tags(&[("department", "x")]));
+    }
+}

@@ -114,7 +114,7 @@ async fn key_of(world: &World, tenant: &str) -> Credentials {
 }
 
 // proves: Tenant.spec.namespaces[].serviceAccounts Tenant.spec.suspended CloudAccount.spec.aws.oidcProvider
-// proves: TenantRole.spec.assumableBy
+// proves: TenantRole.spec.assumableBy TenantRole.status.accounts[].role
 #[tokio::test]
 async fn pods_and_people_work_without_keys_and_are_stopped_at_once() {
     let world = &two_tenants().await;
@@ -247,6 +247,7 @@ async fn snapshot(world: &World) -> Vec<String> {
 }
 
 // proves: Tenant.spec.namespaces[].serviceAccounts TenantRole.spec.assumableBy
+// proves: Tenant.status.accounts[].executionRole
 #[tokio::test]
 async fn what_would_open_more_than_is_meant_is_refused() {
     let world = &two_tenants().await;

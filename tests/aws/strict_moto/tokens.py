@@ -6,7 +6,8 @@ import json
 import time
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from moto.core.exceptions import _RESTError
 from moto.iam.exceptions import NotFoundException
@@ -44,15 +45,24 @@ def verified(token):
     except ValueError:
         raise invalid("The ID Token provided is not a valid JWT.")
     keys = ISSUERS.get(claims.get("iss", ""), {}).get("keys", [])
-    key = next((key for key in keys if key.get("kid") == header.get("kid") and key.get("kty") == "RSA"), None)
-    if key is None or header.get("alg") != "RS256":
+    key = next((key for key in keys if key.get("kid") == header.get("kid") and key.get("alg") == header.get("alg")), None)
+    if key is None or key["alg"] not in ("RS256", "ES256"):
         raise invalid("Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements")
-    n, e = (int.from_bytes(decoded(key[part]), "big") for part in ("n", "e"))
     try:
-        rsa.RSAPublicNumbers(e, n).public_key().verify(signature, f"{head}.{body}".encode(), padding.PKCS1v15(), SHA256())
+        verify(key, signature, f"{head}.{body}".encode())
     except InvalidSignature:
         raise invalid("Provided Token is not signed by the identity provider.")
     return claims
+
+
+def verify(key, signature, signed):
+    number = lambda name: int.from_bytes(decoded(key[name]), "big")  # noqa: E731
+    if key["kty"] == "RSA":
+        public = rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
+        return public.verify(signature, signed, padding.PKCS1v15(), SHA256())
+    r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
+    public = ec.EllipticCurvePublicNumbers(number("x"), number("y"), ec.SECP256R1()).public_key()
+    return public.verify(encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
 
 
 @wrap(TokenResponse, "assume_role_with_web_identity")

@@ -85,7 +85,7 @@ impl Simulation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
 
     /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work, with no orphan and
     /// no second key.
