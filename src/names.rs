@@ -5,6 +5,7 @@
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
 mod notebooks;
+mod max_compute;
 mod pai;
 mod ram;
 mod roles;
@@ -17,6 +18,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 pub use notebooks::{TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook};
+pub use max_compute::*;
 pub use pai::*;
 pub use ram::*;
 pub use roles::*;

@@ -314,6 +314,9 @@ impl Size {
         let binary = std::env::var_os("TENANTRY_BIN");
         let binary = binary.map_or_else(|| env!("CARGO_BIN_EXE_tenantry").into(), PathBuf::from);
         let launch = Launch::new(binary).argument("--key-proof=0").argument("--log=warn");
+        // The emulator's reads never lag behind its writes, and no turn of the full check falls into a phase.
+        let quiet = ["--fresh-write=0", "--full-check=604800"].into_iter().filter(|_| self.cloud == Cloud::Alibaba);
+        let launch = quiet.fold(launch, Launch::argument);
         if self.open { launch.argument("--write-rate=200").argument("--read-rate=200") } else { launch }
     }
 }
@@ -340,11 +343,19 @@ async fn measure(size: Size) {
     let mut bench = Bench::new(size).await;
     bench.create().await;
     bench.no_op().await;
-    bench.restart().await;
+    if size.cloud == Cloud::Aws {
+        bench.restart().await;
+    }
     bench.drift().await;
     bench.edit().await;
     bench.fresh().await;
     bench.delete().await;
+    // On Alibaba Cloud a new process knows less: what it believes it reads before it changes or deletes it.
+    if size.cloud == Cloud::Alibaba {
+        bench.create().await;
+        bench.restart().await;
+        bench.delete().await;
+    }
     bench.print();
 }
 

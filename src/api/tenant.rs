@@ -326,6 +326,10 @@ pub struct TenantAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<64>")]
     pub workspace_id: Option<String>,
+    /// Where in MaxCompute the tenant's users and roles are; until all is gone there, the place before as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub max_compute: Vec<TenantMaxCompute>,
     /// Whether everything of the tenant's own is there.
     #[serde(default)]
     pub ready: bool,

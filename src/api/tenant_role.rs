@@ -207,6 +207,9 @@ pub struct RoleAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<512>")]
     pub role: Option<String>,
+    /// The tenant-level role in MaxCompute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_compute: Option<MaxComputeRoleStatus>,
     /// Whether policy and role are there, as the manifest says.
     #[serde(default)]
     pub ready: bool,
@@ -214,4 +217,23 @@ pub struct RoleAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<32768>")]
     pub message: Option<String>,
+}
+
+/// A role at tenant level in MaxCompute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MaxComputeRoleStatus {
+    /// The region.
+    #[schemars(schema_with = "schema::region")]
+    pub region: String,
+    /// The project through which it was made.
+    #[schemars(schema_with = "schema::text::<63>")]
+    pub project: String,
+    /// Its name there; several joined by commas where users have one each.
+    #[schemars(schema_with = "schema::text::<8192>")]
+    pub role: String,
+    /// The projects that it is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), extend("x-kubernetes-list-type" = "set"))]
+    pub projects: Vec<String>,
 }

@@ -37,7 +37,9 @@ impl<C: Cloud> Account<C> {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
                 if matches!(fault.class, Class::Transient | Class::Invalid | Class::NotOwned) {
-                    self.look_again(&object).await;
+                    // After a surprise the next plan must see what is there. A fault here changes nothing: the surprise itself
+                    // is what is told.
+                    let _ = self.learn(&action.read_after()).await;
                 }
                 return Err(fault);
             }

@@ -74,6 +74,7 @@ impl Priority {
             | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
             | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
+            CloudAction::MaxCompute(action) if action.takes_away() => Self::Urgent,
             _ => Self::Normal,
         }
     }

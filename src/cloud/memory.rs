@@ -5,6 +5,7 @@
 
 mod deeds;
 mod notebooks;
+mod max_compute;
 mod ram;
 mod roles;
 mod workspaces;
@@ -219,6 +220,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
             NotebookAction::Update { .. } => "UpdateNotebook",
             NotebookAction::Delete(_) => "DeleteNotebook",
         },
+        CloudAction::MaxCompute(action) => max_compute::operation_of(&action.deed),
         CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
 }
@@ -248,8 +250,10 @@ impl Cloud for MemoryCloud {
                 ObjectKind::Policy => "GetPolicy",
                 ObjectKind::Notebook => "GetNotebook",
                 ObjectKind::Role => "GetRole",
+                ObjectKind::MaxCompute => "GetNothing",
                 ObjectKind::Workspace => "GetWorkspace",
             },
+            Read::MaxCompute(_) => "GetMaxCompute",
         };
         self.call(operation, |world| {
             Ok(match what {
@@ -270,6 +274,7 @@ impl Cloud for MemoryCloud {
                 Read::Notebooks(region) => Finding::Notebooks(world.notebook_list(region)),
                 Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
+                Read::MaxCompute(asked) => world.see_max_compute(asked),
                 Read::Mark(object) => match world.find(object) {
                     Finding::Absent => Finding::Absent,
                     found => {

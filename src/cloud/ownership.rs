@@ -48,6 +48,7 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         | Finding::Login(_)
         | Finding::Notebooks(_)
         | Finding::Tags(_)
+        | Finding::MaxCompute(_)
         | Finding::Workspace(_) => None,
     }
 }

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod connect;
 pub mod crds;
 pub mod notebook;
 pub mod plan;
 pub mod run;
+pub mod show;
 
 /// Gives teams their place in the cloud: identities, permissions, keys and namespaces.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ pub enum Command {
     Plan(Box<plan::Args>),
     /// Run the operator.
     Run(Box<crate::config::RunArgs>),
+    /// Show what is there, as the cloud says; changes nothing.
+    Show(Box<show::Args>),
 }
 
 impl Cli {
@@ -40,6 +44,7 @@ impl Cli {
             Command::Notebook(args) => block_on(notebook::run(&args)).map(|()| ExitCode::SUCCESS),
             Command::Plan(args) => block_on(plan::run(&args)),
             Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+            Command::Show(args) => block_on(show::run(&args)),
         };
         match result {
             Ok(code) => code,

@@ -9,12 +9,13 @@ use kube::ResourceExt;
 
 use super::Operator;
 use super::accounts::backoff;
+use super::max_compute::read_max_compute;
 use crate::api::{CloudAccount, Management, Reason, Usage, annotations};
 use crate::apply::Account;
 use crate::cloud::{AnyCloud, Cloud};
 use crate::cluster::{Tone, has_finalizer};
 use crate::desired::given_up;
-use crate::model::{Class, Fault, Read};
+use crate::model::{Class, Fault, ObjectKind, Read};
 use crate::names::{AccountName, TenantName};
 use crate::status::{Verdict, mark_drifted, set_verdict};
 
@@ -78,6 +79,7 @@ impl Operator {
         let due = entry.swept_at.is_none_or(|at| at.elapsed() + HALF_A_SECOND >= interval);
         if due || entry.failures > 0 {
             changed.extend(self.sweep(&account).await?);
+            changed.extend(self.list_max_compute(name, &account).await);
             changed.extend(self.list_workspaces(name, manifest, &account).await);
             // An orphan's clock runs on what every look shows.
             changed.extend(self.orphans.tenants_in(name));
@@ -136,6 +138,11 @@ impl Operator {
         let mut changed = BTreeSet::new();
         let due = self.accounts.take_turns(name, objects, self.settings.full_check);
         for (index, object) in due.iter().enumerate() {
+            if object.kind == ObjectKind::MaxCompute {
+                let reads = account.inventory.lock().hidden_parts(object);
+                changed.extend(read_max_compute(account, reads).await.0);
+                continue;
+            }
             let known = || {
                 let inventory = account.inventory.lock();
                 (inventory.mark(object).map(|mark| mark.tenant), inventory.state_of(object))
@@ -274,6 +281,7 @@ impl Operator {
     /// The tenants that are in an account and do not give it up.
     fn tenants_that_need(&self, name: &AccountName) -> BTreeSet<TenantName> {
         let mut tenants = self.world.tenants_of_account(name);
+        tenants.extend(self.tenants_leaving_max_compute(name));
         tenants.retain(|tenant| {
             let manifest = self.world.snapshot(tenant).tenant;
             !manifest.is_some_and(|tenant| given_up(tenant.as_ref()).contains(name))

@@ -236,12 +236,16 @@ impl Accounts {
         let inventory = self.inventory(&id, &partition);
         let account = Arc::new(Account { cloud, inventory });
         self.update(name, |entry| {
+            // Credentials may change more often than everything is read in turn.
+            let turns = std::mem::take(&mut entry.turns);
+            let turns = if entry.id.as_ref() == Some(&id) { turns } else { BTreeMap::new() };
             *entry = Entry {
                 account: Some(account.clone()),
                 id: Some(id),
                 partition,
                 made_from: Some(made_from),
                 failures: entry.failures,
+                turns,
                 ..Entry::default()
             };
         });

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt;
 
 use super::Operator;
+use super::max_compute::read_max_compute;
 use super::pass::Reached;
 use crate::api::{ObservedStatus, annotations};
 use crate::apply::Account;
@@ -81,7 +82,12 @@ impl Operator {
 
     async fn read_whole(&self, tenant: &TenantName, account: &Account<AnyCloud>) -> Result<(), Fault> {
         // The reading shows others' drift as well, and no later one will call it new.
-        let others = self.sweep(account).await?.into_iter().filter(|it| it != tenant);
+        let mut moved = self.sweep(account).await?;
+        let lists = account.inventory.lock().max_compute.to_list();
+        moved.extend(read_max_compute(account, lists).await.0);
+        let hidden = account.inventory.lock().max_compute_of(tenant);
+        moved.extend(read_max_compute(account, hidden).await.0);
+        let others = moved.into_iter().filter(|it| it != tenant);
         self.world.wakes().add(others.map(Wake::Tenant));
         let objects = account.inventory.lock().of_tenant(tenant);
         let workspaces = objects.iter().filter(|object| object.kind == ObjectKind::Workspace);
@@ -92,7 +98,7 @@ impl Operator {
         for object in objects {
             let reads = match object.kind {
                 ObjectKind::Policy | ObjectKind::Role => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group | ObjectKind::Notebook | ObjectKind::Workspace => {
+                ObjectKind::User | ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => {
                     account.inventory.lock().hidden_parts(&object)
                 }
             };

@@ -5,6 +5,7 @@ mod accounts;
 mod announce;
 mod forced;
 mod notebooks;
+mod max_compute;
 mod orphans;
 mod pass;
 mod queue;

@@ -177,6 +177,7 @@ impl Operator {
             if wanted.accounts.contains_key(&each)
                 || wanted.notebook_regions.contains_key(&each)
                 || in_secrets.contains(each.as_str())
+                || wanted.conduct.get(&each).is_some_and(|conduct| !conduct.max_compute.places.is_empty())
                 || wanted.conduct.get(&each).is_some_and(|conduct| conduct.workspace_in.is_some())
                 || !account.inventory.lock().of_tenant(name).is_empty()
             {

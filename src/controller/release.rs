@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 
 use super::Operator;
+use super::max_compute::is_unclear;
 use super::pass::Reached;
 use super::settle::Settled;
 use crate::apply::Account;
@@ -35,6 +36,7 @@ impl Operator {
             |name: &AccountName| is_cleaned(name) && context.accounts.get(name).is_some_and(AccountFacts::is_unread);
         let cleaned: Vec<_> =
             accounts.iter().filter(|(name, _)| is_cleaned(name)).map(|(_, account)| account).collect();
+        let unclear = is_unclear(&settled.left, wanted, accounts);
         let free = |subject: &ManifestRef, named: &[AccountName]| {
             let unreadable = named.iter().any(unread);
             let left = settled.left.steps.iter().any(|step| step.subject == *subject);
@@ -42,7 +44,7 @@ impl Operator {
             let has_its =
                 |account: &Account<AnyCloud>| account.inventory.lock().has_owned_by(&wanted.tenant, subject, took_over);
             let marked = cleaned.iter().any(|account| has_its(account));
-            !unreadable && !left && !marked
+            !unreadable && !left && !marked && !unclear
         };
         let state = self.world.snapshot(&wanted.tenant).cluster;
         for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
@@ -96,7 +98,8 @@ impl Operator {
             let is_kept =
                 |seen: &SecretSeen| seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account));
             let looked = !settled.left.reads.values().flatten().any(|read| matches!(read, Read::Workspace(_)));
-            let nothing_left = looked
+            let nothing_left = !unclear
+                && looked
                 && settled.left.steps.is_empty()
                 && snapshot.cluster.objects.is_empty()
                 && snapshot.cluster.secrets.values().all(is_kept);

@@ -7,7 +7,7 @@ use super::Operator;
 use crate::api::CloudAccount;
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
-use crate::model::{Finding, Inventory, ObjectId, ObjectKind, Read, WorkspaceRead};
+use crate::model::{Class, Finding, Inventory, ObjectId, ObjectKind, Read, WorkspaceRead};
 use crate::names::{AccountName, TenantName};
 
 impl Operator {
@@ -26,8 +26,11 @@ impl Operator {
         if !first && before.is_empty() && !self.world.has_workspaces(name) {
             return BTreeSet::new();
         }
-        self.accounts.update(name, |entry| entry.workspaces_looked_for = true);
-        if let Err(fault) = account.learn(&Read::Workspace(WorkspaceRead::Region(region.clone()))).await {
+        let learned = account.learn(&Read::Workspace(WorkspaceRead::Region(region.clone()))).await;
+        // Where there is no PAI there is nothing to be found later.
+        let answered = learned.as_ref().map_or_else(|fault| fault.class == Class::Invalid, |()| true);
+        self.accounts.update(name, |entry| entry.workspaces_looked_for |= answered);
+        if let Err(fault) = learned {
             // Who has a workspace says so where it matters.
             tracing::debug!(account = %name, class = ?fault.class, %fault, "workspaces not listed");
             return BTreeSet::new();

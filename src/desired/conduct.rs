@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
-use super::{Compiler, Context};
+use super::{Compiler, Context, Manifests, max_compute};
 use crate::api::{Extras, Management, Tenant, annotations};
 use crate::model::{Class, Conduct, Provider};
 use crate::names::AccountName;
 
 /// Of every known CloudAccount, the tenant's or not: what was made in one that it is no longer in must be handled too.
-pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<AccountName, Conduct> {
+pub(super) fn conduct(manifests: &Manifests, context: &Context) -> BTreeMap<AccountName, Conduct> {
+    let tenant = manifests.tenant.as_deref();
     let known = context.accounts.iter().map(|(name, facts)| {
         let spec = &facts.manifest.spec;
         let conduct = Conduct {
@@ -31,6 +32,7 @@ pub(super) fn conduct(tenant: Option<&Tenant>, context: &Context) -> BTreeMap<Ac
         conduct.named = listed.any(|account| account.name == name.as_str());
         conduct.workspace_in = workspace_in(tenant, context, name);
         conduct.abandoned = is_given_up(tenant, context, name);
+        conduct.max_compute = max_compute::told(manifests, name);
     }
     all
 }

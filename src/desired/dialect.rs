@@ -33,8 +33,13 @@ pub(super) struct Part<'r> {
 impl Part<'_> {
     /// Whether it must be one policy a user: the language has no variables, and the role speaks of its user.
     pub(super) fn is_per_user(&self, facts: &AccountFacts) -> bool {
-        facts.provider() == Provider::Alibaba && self.statements.iter().any(speaks_of_user)
+        facts.provider() == Provider::Alibaba && speak_of_user(self.statements)
     }
+}
+
+/// Whether any of them speaks of the user that has it.
+pub(super) fn speak_of_user(statements: &[api::Statement]) -> bool {
+    statements.iter().any(speaks_of_user)
 }
 
 fn speaks_of_user(statement: &api::Statement) -> bool {
@@ -123,6 +128,20 @@ impl AccountFacts {
     }
 }
 
+/// Statements in the words of one account, in one document without our variables.
+pub(super) fn document(
+    facts: &AccountFacts,
+    statements: &[api::Statement],
+    variables: &Variables,
+) -> Result<Document, String> {
+    let template = facts.document(statements.iter().map(statement).collect());
+    let document = template.expand(variables).map_err(|problem: ExpandError| problem.to_string())?;
+    match policy::validate(&document).into_iter().next() {
+        Some(problem) => Err(problem.to_string()),
+        None => Ok(document),
+    }
+}
+
 impl Compiler<'_> {
     /// Statements in the words of one account, in as few documents as fit. `user` is whose policy it is, where the
     /// language has no variable for that.
@@ -132,12 +151,7 @@ impl Compiler<'_> {
         statements: &[api::Statement],
         user: Option<&str>,
     ) -> Result<Vec<Document>, String> {
-        let template = facts.document(statements.iter().map(statement).collect());
-        let variables = self.variables(facts, user);
-        let document = template.expand(&variables).map_err(|problem: ExpandError| problem.to_string())?;
-        if let Some(problem) = policy::validate(&document).into_iter().next() {
-            return Err(problem.to_string());
-        }
+        let document = document(facts, statements, &self.variables(facts, user))?;
         let limit = match facts.provider() {
             Provider::Aws => policy::AWS_MANAGED_POLICY,
             Provider::Alibaba => policy::RAM_POLICY,
@@ -145,7 +159,7 @@ impl Compiler<'_> {
         policy::split(&document, limit).map_err(|problem| problem.to_string())
     }
 
-    fn variables(&self, facts: &AccountFacts, user: Option<&str>) -> Variables {
+    pub(super) fn variables(&self, facts: &AccountFacts, user: Option<&str>) -> Variables {
         let (user, workspace) = match facts.provider() {
             Provider::Aws => ("${aws:PrincipalTag/user}", Some("an AWS account has no PAI workspace")),
             Provider::Alibaba if self.has_workspace(&AccountName::new(facts.manifest.name_any())) => {

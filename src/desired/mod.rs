@@ -12,6 +12,7 @@ mod keyless;
 mod limits;
 mod notebooks;
 mod passing;
+mod max_compute;
 mod ram;
 mod roles;
 mod schedule;
@@ -141,7 +142,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         manifests: lives(manifests),
         retain: retains,
         settled: settled::settled(manifests, context),
-        conduct: conduct::conduct(manifests.tenant.as_deref(), context),
+        conduct: conduct::conduct(manifests, context),
         notebook_regions: notebooks::regions(manifests, context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
@@ -281,6 +282,7 @@ impl Compiler<'_> {
         self.assumable_roles(&roles, &users, &grants);
         self.service_accounts(&grants);
         self.execution_roles(&roles, &users, &notebooks, &grants);
+        self.max_compute(&roles, &users);
         self.cluster(&roles, &users);
     }
 

@@ -26,12 +26,6 @@ impl Compiler<'_> {
                 }
             }
         }
-        for account in &spec.accounts {
-            let name = AccountName::new(&account.name);
-            if account.max_compute.is_some() {
-                self.unsupported(&tenant, Some(&name), "maxCompute");
-            }
-        }
         let mut ids = std::collections::BTreeMap::new();
         for account in &spec.accounts {
             let facts = self.context.accounts.get(&AccountName::new(&account.name));
@@ -55,8 +49,6 @@ impl Compiler<'_> {
         {
             self.refuse(subject, None, Class::Invalid, message);
         }
-        if role.spec.alibaba.as_ref().is_some_and(|it| it.max_compute.is_some()) {
-            self.unsupported(subject, None, "spec.alibaba.maxCompute");
         }
     }
 

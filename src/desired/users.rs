@@ -248,7 +248,7 @@ pub(super) fn everything() -> Statement {
 /// The statement until then. A bound of the role's own stays beside it, under another operator: on AWS the same one with
 /// `IfExists`, which means the same as the current time always exists; RAM has no such, and where none is left the role
 /// does not give that statement for a time.
-fn before(statement: Statement, facts: &AccountFacts, until: &str) -> Option<Statement> {
+pub(super) fn before(statement: Statement, facts: &AccountFacts, until: &str) -> Option<Statement> {
     let key = facts.current_time();
     let free = |operator: &&str| !statement.conditions.get(*operator).is_some_and(|keys| keys.contains_key(key));
     let operator = match facts.provider() {
@@ -260,6 +260,6 @@ fn before(statement: Statement, facts: &AccountFacts, until: &str) -> Option<Sta
 }
 
 /// Seconds are the finest that condition values of IAM take.
-fn utc(time: Timestamp) -> String {
+pub(super) fn utc(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

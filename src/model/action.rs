@@ -10,6 +10,7 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::notebook::{Notebook, NotebookAction, NotebookList};
+use super::max_compute::{MaxComputeAction, MaxComputeFinding, MaxComputeRead};
 use super::profile::Profile;
 use super::role::{Role, RoleAction};
 use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
@@ -189,6 +190,8 @@ pub enum CloudAction {
     DeleteLogin(CloudName),
     /// Does something to a notebook.
     Notebook(NotebookAction),
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeAction),
     /// On a PAI workspace.
     Workspace(WorkspaceAction),
 }
@@ -250,6 +253,8 @@ pub enum Read {
     Tags(CloudName),
     /// Whose one object is and which version is in force, live: one call, before an act that cannot be undone.
     Mark(ObjectId),
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeRead),
     /// PAI workspaces.
     Workspace(WorkspaceRead),
 }
@@ -263,6 +268,7 @@ impl Read {
             Self::Tags(policy) => ObjectId::policy(policy),
             Self::Notebooks(region) => ObjectId::notebook(&CloudName::new(region.as_str())),
             Self::Object(object) | Self::Mark(object) => object.clone(),
+            Self::MaxCompute(read) => read.object(),
             Self::Workspace(read) => read.object(),
         }
     }
@@ -307,6 +313,8 @@ pub enum Finding {
         /// Of a policy: the version in force.
         default_version: Option<String>,
     },
+    /// At tenant level in MaxCompute.
+    MaxCompute(MaxComputeFinding),
 }
 
 impl CloudAction {
@@ -338,6 +346,7 @@ impl CloudAction {
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
             | Self::DeleteKey { user, .. } => ObjectId::user(user),
+            Self::MaxCompute(action) => action.object(),
         }
     }
 
@@ -362,7 +371,16 @@ impl CloudAction {
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
                 | Self::Notebook(NotebookAction::Delete(_) | NotebookAction::Stop { .. })
-        )
+        ) || matches!(self, Self::MaxCompute(action) if action.takes_away())
+    }
+
+    /// What is read after a surprise, so that the next plan sees what is there.
+    #[must_use]
+    pub fn read_after(&self) -> Read {
+        match self {
+            Self::MaxCompute(action) => action.read_after(),
+            _ => Read::Object(self.object()),
+        }
     }
 
     /// Whether after the act it is known what the object says and what hangs on it.

@@ -27,6 +27,8 @@ pub enum ObjectKind {
     Role,
     /// A user.
     User,
+    /// Something at tenant level in MaxCompute. It carries no mark: its name says whose it is.
+    MaxCompute,
     /// A PAI workspace.
     Workspace,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for ObjectKind {
             Self::Policy => "policy",
             Self::Role => "role",
             Self::User => "user",
+            Self::MaxCompute => "MaxCompute",
             Self::Workspace => "workspace",
         })
     }
@@ -113,6 +116,7 @@ impl ObjectId {
             (ObjectKind::Notebook | ObjectKind::Policy | ObjectKind::Role, Some(_)) => {
                 "Delete that manifest or rename one of the two."
             }
+            (ObjectKind::MaxCompute, _) => "Rename one of the two.",
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use super::action::{CloudAction, Effect};
 use super::cloud::ObjectId;
 use super::inventory::Inventory;
+use super::sweep::FRESH_WRITE;
 
-/// How long it counts.
-const COUNTS_FOR: Duration = Duration::from_secs(60);
+/// How long it counts: as long as a sweep says nothing of what we wrote.
+const COUNTS_FOR: Duration = FRESH_WRITE;
 
 impl Inventory {
     /// Notes that the cloud showed the object as it is known.

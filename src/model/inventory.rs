@@ -10,6 +10,7 @@ use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::notebook::Notebooks;
 use super::role::Role;
 use super::sweep::FRESH_WRITE;
+use super::max_compute::MaxComputeKnown;
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
@@ -54,6 +55,8 @@ pub struct Inventory {
     pub(super) surplus: BTreeMap<CloudName, i64>,
     /// Policies that stood for inline ones and were nobody's at the last sweep, and since which one.
     pub loose: BTreeMap<CloudName, Instant>,
+    /// What is known of MaxCompute.
+    pub max_compute: MaxComputeKnown,
     /// Quotas by name.
     pub quotas: BTreeMap<String, Quota>,
     /// When we last wrote each object.
@@ -79,6 +82,7 @@ impl Inventory {
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
             surplus: BTreeMap::new(),
+            max_compute: MaxComputeKnown::default(),
             loose: BTreeMap::new(),
             quotas: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -95,6 +99,7 @@ impl Inventory {
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Notebook => self.notebooks.ours.get(&object.name)?.mark(),
             ObjectKind::Role => self.roles.get(&object.name)?.mark(),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
     }
@@ -125,6 +130,7 @@ impl Inventory {
             // Its name is what its mark stands for, which is as good.
             ObjectKind::Notebook => return self.notebooks.ours.contains_key(&object.name),
             ObjectKind::Role => self.roles.get(&object.name).map(|it| &it.path),
+            ObjectKind::MaxCompute => None,
             // Its description is its mark and its path.
             ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
         };
@@ -137,6 +143,7 @@ impl Inventory {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
         part.notebooks.listed.clone_from(&self.notebooks.listed);
+        part.max_compute.clone_from(&self.max_compute);
         part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
             let name = &object.name;
@@ -151,7 +158,7 @@ impl Inventory {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
                 ObjectKind::Role => part.roles.extend(self.roles.get(name).map(|it| (name.clone(), it.clone()))),
-                ObjectKind::Workspace => {}
+                ObjectKind::MaxCompute | ObjectKind::Workspace => {}
             }
         }
         part
@@ -172,6 +179,7 @@ impl Inventory {
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
             ObjectKind::Notebook => self.tenant_by_tags(&self.notebooks.ours.get(name)?.tags),
             ObjectKind::Role => self.tenant_of_role(self.roles.get(name)?),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
     }
@@ -239,6 +247,7 @@ impl Inventory {
             }
             Finding::Notebooks(list) => drop(self.absorb_notebooks(list, FRESH_WRITE)),
             Finding::Mark { .. } => {}
+            Finding::MaxCompute(finding) => self.max_compute.learn(finding),
             Finding::Workspace(finding) => self.learn_workspaces(object, finding),
             found => {
                 let mut known = None;
@@ -248,6 +257,7 @@ impl Inventory {
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
                     ObjectKind::Notebook => drop(self.notebooks.ours.remove(&object.name)),
                     ObjectKind::Role => drop(self.roles.remove(&object.name)),
+                    ObjectKind::MaxCompute => {}
                     ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
                 self.others.remove(object);
@@ -269,6 +279,7 @@ impl Inventory {
             | Finding::Login(_)
             | Finding::Tags(_)
             | Finding::Notebooks(_)
+            | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
             Finding::Notebook(notebook) => self.place_notebook(*notebook),

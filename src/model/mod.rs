@@ -10,6 +10,7 @@ mod kube;
 mod login;
 mod marked;
 mod notebook;
+mod max_compute;
 mod profile;
 mod record;
 mod role;
@@ -29,6 +30,11 @@ pub use kube::{
 };
 pub use login::{Login, LoginWish, Password};
 pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
+pub use max_compute::{
+    MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace,
+    MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
+    WantedMaxComputeRole,
+};
 pub use profile::Profile;
 pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};

@@ -69,6 +69,7 @@ impl Inventory {
                 }
             }
             CloudAction::Notebook(action) => self.notebooks.record(action, effect),
+            CloudAction::MaxCompute(action) => self.max_compute.record(action),
             _ => self.record_edge(action, effect),
         }
     }
@@ -81,7 +82,7 @@ impl Inventory {
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
                     ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
                     ObjectKind::Notebook => self.notebooks.ours.get_mut(&of.name).map(|it| &mut it.tags),
-                    ObjectKind::Group | ObjectKind::Workspace => None,
+                    ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
                     tags.retain(|key, _| !unset.contains(key));
@@ -157,7 +158,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
-            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -166,7 +167,7 @@ impl Inventory {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
-            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 

@@ -58,6 +58,7 @@ impl Inventory {
         }
         next.workspaces = std::mem::take(&mut self.workspaces);
         next.quotas = std::mem::take(&mut self.quotas);
+        next.max_compute = std::mem::take(&mut self.max_compute);
         next.written = std::mem::take(&mut self.written);
         self.drop_old_confirmations(started);
         next.confirmed = std::mem::take(&mut self.confirmed);
@@ -112,6 +113,7 @@ impl Inventory {
                 next.policies
                     .extend(self.policies.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
+            ObjectKind::MaxCompute => {}
             ObjectKind::Workspace => {}
         }
     }
@@ -149,6 +151,7 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
         | Finding::Tags(_)
         | Finding::Notebook(_)
         | Finding::Notebooks(_)
+        | Finding::MaxCompute(_)
         | Finding::Workspace(_)
         | Finding::Mark { .. } => None,
     }

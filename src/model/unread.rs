@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{Finding, Read};
 use super::cloud::{Group, ObjectId, ObjectKind, Stub};
 use super::inventory::Inventory;
+use super::max_compute::MaxComputeQuery;
 use super::workspace::{WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, TenantName, ram_policy};
 
@@ -40,17 +41,23 @@ impl Inventory {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
+        let max_compute = self.max_compute_hidden().into_iter().map(|(object, _)| object);
         let workspaces = self.workspaces.known.iter().filter(|(_, it)| it.tenant(&self.cluster).is_some());
         users
             .chain(rest)
             .chain(self.roles.keys().map(ObjectId::role))
             .chain(workspaces.map(|(name, _)| ObjectId::workspace(name)))
+            .chain(max_compute)
             .collect()
     }
 
     /// The readings that show what no bulk call does.
     #[must_use]
     pub fn hidden_parts(&self, object: &ObjectId) -> Vec<Read> {
+        if object.kind == ObjectKind::MaxCompute {
+            let hidden = self.max_compute_hidden().into_iter();
+            return hidden.filter(|(hidden, _)| hidden == object).map(|(_, read)| read).collect();
+        }
         if object.kind == ObjectKind::Workspace {
             return vec![Read::Workspace(WorkspaceRead::Members(object.name.clone()))];
         }
@@ -65,6 +72,7 @@ impl Inventory {
     pub fn state_of(&self, object: &ObjectId) -> Option<Finding> {
         let name = &object.name;
         match object.kind {
+            ObjectKind::MaxCompute => None,
             ObjectKind::User => self.users.get(name).cloned().map(Finding::User),
             ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
@@ -75,6 +83,26 @@ impl Inventory {
                 known.map(WorkspaceFinding::One).map(Finding::Workspace)
             }
         }
+    }
+
+    /// The readings of what lists do not show of a tenant in MaxCompute. Roles are taken by the tenant's name in theirs.
+    #[must_use]
+    pub fn max_compute_of(&self, tenant: &TenantName) -> Vec<Read> {
+        let is_its = |user: &CloudName| self.tenant_of(ObjectKind::User, user) == Some(tenant.as_str());
+        let name = tenant.as_str().replace('-', "_");
+        let hidden = self.max_compute.hidden(is_its).into_iter().map(|(_, read)| read);
+        let concerns = |read: &Read| match read {
+            Read::MaxCompute(read) => match &read.what {
+                MaxComputeQuery::Role(role) => role.as_str().contains(&name),
+                _ => true,
+            },
+            _ => false,
+        };
+        hidden.filter(concerns).collect()
+    }
+
+    fn max_compute_hidden(&self) -> Vec<(ObjectId, Read)> {
+        self.max_compute.hidden(|user| self.users.contains_key(user))
     }
 
     /// A found object with what is known of it beside what lists show, and why not where it is
@@ -198,6 +226,7 @@ impl Inventory {
             ObjectKind::Policy => self.policies.contains_key(&object.name),
             ObjectKind::Notebook => false,
             ObjectKind::Role => self.roles.contains_key(&object.name),
+            ObjectKind::MaxCompute => false,
             ObjectKind::Workspace => false,
         };
         if let Some(unread) = unread.filter(|_| ours) {

@@ -11,6 +11,7 @@ use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::notebook::WantedNotebook;
+use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
 use super::profile::Profile;
 use super::role::WantedRole;
 use super::workspace::WantedWorkspace;
@@ -63,6 +64,8 @@ pub struct Conduct {
     pub workspace_in: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
+    /// Where something of the tenant may be in MaxCompute.
+    pub max_compute: ToldMaxCompute,
 }
 
 /// What may be done to an orphan whose time has come.
@@ -157,6 +160,8 @@ pub struct WantedAccount {
     pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
     /// The one of the roles under which SageMaker or PAI works, where the tenant needs one.
     pub execution_role: Option<CloudName>,
+    /// In MaxCompute; none: nothing.
+    pub max_compute: Option<WantedMaxCompute>,
     /// The tenant's PAI workspace.
     pub workspace: Option<WantedWorkspace>,
 }
@@ -174,6 +179,7 @@ impl WantedAccount {
             ObjectKind::Notebook => any(self.notebooks.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Role => any(self.roles.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::MaxCompute => self.max_compute.as_ref().is_some_and(|wanted| wanted.waits_for(object, owner)),
             ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys, logins, secrets, workspace};
+use super::{Action, Draft, Rank, keys, logins, max_compute, secrets, workspace};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
     Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
@@ -59,6 +59,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.roles {
         account.role(name, claims);
     }
+    max_compute::plan(&mut account, &target);
     target.workspace.iter().for_each(|workspace| account.members(workspace));
     account.remove_unwanted();
     secrets::remove_unwanted(&mut account, &target);
@@ -118,6 +119,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Notebook => None,
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => None,
         };
         if let Some(path) = known {

@@ -9,6 +9,7 @@ mod keys;
 mod logins;
 mod markdown;
 mod notebooks;
+mod max_compute;
 mod order;
 mod orphans;
 mod people;
@@ -31,7 +32,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, NotebookAction, ObjRef, Read,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed, NotebookAction, ObjRef, Read,
     Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
@@ -262,6 +263,7 @@ fn takes_access_away(action: &Action) -> bool {
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
             CloudAction::Notebook(NotebookAction::Stop { urgent, .. }) => *urgent,
+            CloudAction::MaxCompute(action) => matches!(action.deed, MaxComputeDeed::Revoke { still: true, .. }),
             _ => false,
         },
         Action::Cluster(action) => matches!(action, ClusterAction::NoteLogin { in_force: false, .. }),

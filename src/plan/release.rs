@@ -49,6 +49,7 @@ impl Account<'_, '_, '_> {
             }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
             ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Policy => {
                 let policy = self.inventory.policies.get(&object.name)?;
                 if policy.tags.is_none() {

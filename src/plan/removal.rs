@@ -1,7 +1,7 @@
 //! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
 
 use super::account::Account;
-use super::{Rank, keys, logins};
+use super::{Action, Rank, keys, logins};
 use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
 use crate::names::{CloudName, ManifestRef};
 
@@ -73,6 +73,7 @@ impl Account<'_, '_, '_> {
             ObjectKind::Group => self.remove_group(&object.name, subject),
             ObjectKind::Policy => self.remove_policy(&object.name, subject),
             ObjectKind::Role => self.remove_role(&object.name, subject),
+            ObjectKind::MaxCompute => {}
             ObjectKind::Workspace => self.remove_workspace(&object.name, subject),
         }
     }
@@ -99,7 +100,10 @@ impl Account<'_, '_, '_> {
             self.step(subject, Rank::Revoke, action, Vec::new());
         }
         self.drop_inline(&object, subject, user.inline.keys().cloned().collect());
-        self.step(subject, Rank::Revoke, CloudAction::DeleteUser(name.clone()), Vec::new());
+        // Where it is not known whether MaxCompute still has it, it waits; what it could do, it can do no longer.
+        let Some(before) = self.leave_max_compute(name, subject) else { return };
+        let action = Action::Cloud { account: self.name.clone(), action: CloudAction::DeleteUser(name.clone()) };
+        self.draft.step_after(&before, subject, Rank::Revoke, action, Vec::new());
     }
 
     fn remove_group(&mut self, name: &CloudName, subject: &ManifestRef) {

@@ -240,6 +240,7 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::DeleteKey { user, id } => ('-', "key", format!("{id} of {user}")),
         CloudAction::SetLogin { user, .. } => ('~', "login", named(user)),
         CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
+        CloudAction::MaxCompute(action) => action.words(),
         CloudAction::Workspace(action) => workspace::line(action),
         CloudAction::Notebook(action) => notebook_line(action),
     }

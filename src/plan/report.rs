@@ -295,6 +295,7 @@ fn change(tenant: Option<&TenantName>, step: &Step) -> Change {
             RoleAction::SetTrust { trust, .. } => Some(trust.clone()),
             RoleAction::SetSession { .. } | RoleAction::Delete(_) => None,
         },
+        Action::Cloud { action: CloudAction::MaxCompute(action), .. } => action.document().cloned(),
         _ => None,
     };
     Change {

@@ -13,8 +13,7 @@ use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{
-    Effect, Finding, LoginNote, NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace,
-    WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
+    Effect, Finding, LoginNote, MaxComputeFinding, MaxComputeFound, MaxComputePlace, MaxComputeQuery, MaxComputeRead, NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
 };
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
 
@@ -41,6 +40,7 @@ impl World {
         inventory.swept = true;
         if inventory.is_ram() {
             list_workspaces(&mut inventory, Vec::new());
+            list_max_compute(&mut inventory);
         }
         inventory.notebooks.listed.insert("eu-west-1".to_owned(), Instant::now());
         let mut cluster = ClusterState::default();
@@ -166,6 +166,15 @@ pub(super) fn list_workspaces(inventory: &mut Inventory, found: Vec<Workspace>) 
     let object = Read::Workspace(WorkspaceRead::Region(region.clone())).object();
     let finding = WorkspaceFinding::Region { region, found, asked: Timestamp::UNIX_EPOCH };
     inventory.learn(&object, Finding::Workspace(finding));
+}
+
+/// Takes in that MaxCompute has nobody's users and no roles but its own.
+fn list_max_compute(inventory: &mut Inventory) {
+    let place = MaxComputePlace { region: "cn-shanghai".to_owned(), project: "acme_ops".to_owned() };
+    let asked = MaxComputeRead { place, what: MaxComputeQuery::Lists };
+    let found = MaxComputeFound::Lists { users: BTreeSet::new(), roles: BTreeSet::from([CloudName::new("admin")]) };
+    let object = asked.object();
+    inventory.learn(&object, Finding::MaxCompute(MaxComputeFinding { asked, found }));
 }
 
 /// The account `aws`, with what a CloudAccount among the documents says beside.

@@ -69,12 +69,18 @@ pub fn tenant_status(
                     .filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name)))
                     .map(CloudName::to_string),
                 execution_role: wanted.zip(inventory).and_then(|(wanted, seen)| execution_role(wanted, seen)),
+                max_compute: report.max_compute_places(
+                    &name,
+                    account.max_compute.as_ref(),
+                    before.iter().find(|it| it.name == account.name).map_or(&[], |it| &it.max_compute),
+                ),
                 workspace_id: workspace_id(report, &name, before.iter().find(|it| it.name == account.name)),
                 ready: inventory.is_some() && tally.is_clear(),
                 message: tally.words(),
             }
         })
         .collect();
+    status.accounts.extend(report.accounts_being_cleaned(tenant, &before));
     let names: Vec<&str> = tenant.spec.accounts.iter().map(|account| account.name.as_str()).collect();
     status.account_names = (!names.is_empty()).then(|| names.join(","));
     status.namespaces = tenant.namespace_names();
@@ -138,7 +144,7 @@ pub fn role_status(
     let mut status = role.status.clone().unwrap_or_default();
     let subject = manifest_ref(ManifestKind::TenantRole, role);
     let name = role.name_any();
-    let unseen: Vec<_> = status.accounts.iter().filter(|it| report.is_unseen(&it.name)).cloned().collect();
+    let before = std::mem::take(&mut status.accounts);
     status.accounts = report
         .wanted
         .accounts
@@ -148,7 +154,9 @@ pub fn role_status(
             let tally = report.tally(&subject, Some(account));
             let inventory = report.accounts.get(account).and_then(|view| view.inventory);
             let role = wanted.roles.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
-            if mine.is_none() && role.is_none() && tally.is_clear() {
+            let told = before.iter().find(|it| it.name == account.as_str()).and_then(|it| it.max_compute.as_ref());
+            let max_compute = report.max_compute_role(account, &subject, told);
+            if mine.is_none() && role.is_none() && max_compute.is_none() && tally.is_clear() {
                 return None;
             }
             let policy = mine.and_then(|(name, _)| own_policy(inventory?, name, &subject));
@@ -156,10 +164,11 @@ pub fn role_status(
             let role = role.and_then(|(name, _)| own_role(inventory?, name, &subject));
             let ready = tally.is_clear() && (mine.is_none() || policy.is_some()) && (!is_role || role.is_some());
             let message = tally.words().or_else(|| report.observed(&subject, account));
-            Some(RoleAccountStatus { name: account.to_string(), policy, role, ready, message })
+            Some(RoleAccountStatus { name: account.to_string(), policy, role, max_compute, ready, message })
         })
         .collect();
-    status.accounts.extend(unseen);
+    status.accounts.extend(before.iter().filter(|it| report.is_unseen(&it.name)).cloned());
+    status.accounts.extend(report.roles_being_cleaned(&status.accounts, &before));
     status.accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let has = |user: &TenantUser| {
         role.spec.default

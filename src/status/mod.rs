@@ -5,6 +5,7 @@ mod conditions;
 mod drift;
 mod manifests;
 mod notebooks;
+mod max_compute;
 mod verdict;
 
 pub use conditions::{mark_drifted, set_verdict};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
 use crate::model::{Class, Fault, Inventory, Life, Read, Wanted};
-use crate::names::{AccountName, ManifestKind, ManifestRef};
+use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 use crate::plan::{Action, KeyInUse, Outcome, Plan, Step};
 
 /// Failed passes in a row after which Ready is no longer what it was.
@@ -186,8 +186,8 @@ impl Report<'_> {
             if !self.reads_about(subject, of) {
                 continue;
             }
-            match self.unread.iter().find(|(account, _)| account == of) {
-                Some((_, fault)) => tally.add(fault.class, said(Some(of), &fault.words())),
+            match self.why_unread(subject, of) {
+                Some(fault) => tally.add(fault.class, said(Some(of), &fault.words())),
                 None => tally.pending += 1,
             }
         }
@@ -211,9 +211,25 @@ impl Report<'_> {
         (!mine.is_empty()).then(|| format!("{}; {help}", mine.join("; ")))
     }
 
+    /// Why something that a manifest waits for could not be read: the fault of just that reading, if there is one.
+    fn why_unread(&self, subject: &ManifestRef, account: &AccountName) -> Option<&Fault> {
+        let wanted = self.wanted.accounts.get(account);
+        let reads = self.left.reads.get(account).into_iter().flatten().map(Read::object);
+        let mine = reads.filter(|object| wanted.is_some_and(|wanted| wanted.is_claimed_by(object, subject)));
+        let names: Vec<CloudName> = mine.map(|object| object.name).collect();
+        let faults = self.unread.iter().filter(|(of, _)| of == account).map(|(_, fault)| fault);
+        let is_its = |fault: &&Fault| names.iter().any(|name| fault.object.contains(name.as_str()));
+        faults.clone().find(is_its).or_else(|| faults.clone().next())
+    }
+
     /// Whether something that the manifest wants must be read in the account before the plan is whole.
     fn reads_about(&self, subject: &ManifestRef, account: &AccountName) -> bool {
         let mut reads = self.left.reads.get(account).into_iter().flatten();
+        // So must be known what is left of anything in MaxCompute.
+        let goes = self.wanted.manifests.get(subject).is_some_and(|life| life.deleting);
+        if goes && reads.clone().any(|read| matches!(read, Read::MaxCompute(_))) {
+            return true;
+        }
         // Whether a tenant has a workspace left must be known before it goes.
         if *subject == self.wanted.tenant_ref() && reads.clone().any(|read| matches!(read, Read::Workspace(_))) {
             return true;

@@ -23,9 +23,7 @@ impl Channel {
         let keys = self.provider.current(&self.wire).await?;
         let answer = self.wire.exchange(call, Some(&keys), object, priority).await;
         // Keys may end early: a role's sessions can be revoked, and clocks differ.
-        if answer.as_ref().is_err_and(|refused| refused.code.starts_with("InvalidSecurityToken"))
-            && self.provider.renews()
-        {
+        if answer.as_ref().is_err_and(|refused| refused.ends_session()) && self.provider.renews() {
             self.provider.expired().await;
             let keys = self.provider.current(&self.wire).await?;
             return self.wire.exchange(call, Some(&keys), object, priority).await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::endpoints::{Endpoints, Service};
 use super::http::Request;
+use super::odps::Odps;
 use crate::model::Tags;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -28,6 +29,8 @@ pub(super) struct Call {
     query: Vec<(String, String)>,
     /// Parameters that no log on the way may show.
     form: Vec<(String, String)>,
+    /// Of MaxCompute's data plane, which has its own ways.
+    odps: Option<Odps>,
     /// Of a REST service.
     rest: Option<Rest>,
     /// Whether it may be sent again when no answer came.
@@ -47,6 +50,11 @@ impl Call {
         Self::of(Service::Sts, action)
     }
 
+    /// A call of MaxCompute's data plane.
+    pub(super) fn odps(action: &'static str, request: Odps) -> Self {
+        Self { odps: Some(request), ..Self::of(Service::Odps, action) }
+    }
+
     /// A call of PAI's workspaces in a region. The path begins behind the version, its segments need no encoding.
     pub(super) fn pai(region: &str, action: &'static str, method: &'static str, path: &str) -> Self {
         let (path, region) = (format!("/api/v1/{path}"), region.to_owned());
@@ -54,7 +62,7 @@ impl Call {
     }
 
     fn of(service: Service, action: &'static str) -> Self {
-        Self { service, action, query: Vec::new(), form: Vec::new(), rest: None, repeatable: true }
+        Self { service, action, query: Vec::new(), form: Vec::new(), odps: None, rest: None, repeatable: true }
     }
 
     /// The JSON body of a call of a REST service.
@@ -108,6 +116,14 @@ impl Call {
         format!("{}:{}", self.service.code(), self.action)
     }
 
+    /// What an answer says; none where it is not what this service answers with.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Value> {
+        match &self.odps {
+            Some(_) => Some(super::odps::read(body)),
+            None => serde_json::from_slice(body).ok(),
+        }
+    }
+
     /// The request, signed; without credentials it is anonymous, as `AssumeRoleWithOIDC` must be.
     pub(super) fn request(
         &self,
@@ -116,6 +132,9 @@ impl Call {
         at: Timestamp,
         nonce: &str,
     ) -> Request {
+        if let Some(odps) = &self.odps {
+            return odps.request(endpoints, credentials, at);
+        }
         let (url, host) = endpoints.of(self.service, self.region());
         let (action, version) = (self.action, self.service.version());
         let json = self.rest.as_ref().and_then(|rest| rest.body.as_ref());

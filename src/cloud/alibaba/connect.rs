@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::OnceCell;
 
@@ -67,7 +68,13 @@ impl Alibaba {
         channel.wire.account.clone_from(&identity.account);
         channel.wire.budget = budgets.of(&identity.account);
         channel.wire.operator = Some(identity.arn.clone());
-        Ok(Self { channel, identity, domain: OnceCell::new(), empty_recycle_bin: settings.empty_recycle_bin })
+        Ok(Self {
+            channel,
+            identity,
+            domain: OnceCell::new(),
+            empty_recycle_bin: settings.empty_recycle_bin,
+            older_odps: AtomicBool::new(false),
+        })
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) enum Service {
     Ims,
     /// Who one is, and temporary keys.
     Sts,
+    /// MaxCompute's data plane.
+    Odps,
     /// PAI's workspaces.
     Pai,
 }
@@ -20,6 +22,8 @@ impl Service {
             Self::Ram => "2015-05-01",
             Self::Ims => "2019-08-15",
             Self::Sts => "2015-04-01",
+            // Its requests carry none.
+            Self::Odps => "",
             Self::Pai => "2021-02-04",
         }
     }
@@ -30,6 +34,7 @@ impl Service {
             Self::Ram => "ram",
             Self::Ims => "ims",
             Self::Sts => "sts",
+            Self::Odps => "odps",
             Self::Pai => "pai",
         }
     }
@@ -40,16 +45,18 @@ impl Service {
         match self {
             Self::Ram | Self::Ims => "ram",
             Self::Sts => "sts",
+            Self::Odps => "odps",
             Self::Pai => "paiworkspace",
         }
     }
 
-    /// Its public host: RAM and IMS are central, STS answers in every region, PAI in some.
+    /// Its public host: RAM and IMS are central, the others answer by region, PAI not in all.
     fn host(self, region: &str) -> String {
         match self {
             Self::Ram => "ram.aliyuncs.com".to_owned(),
             Self::Ims => "ims.aliyuncs.com".to_owned(),
             Self::Sts => format!("sts.{region}.aliyuncs.com"),
+            Self::Odps => format!("service.{region}.maxcompute.aliyun.com"),
             Self::Pai => format!("aiworkspace.{region}.aliyuncs.com"),
         }
     }

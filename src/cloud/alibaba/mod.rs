@@ -15,6 +15,8 @@ mod inline;
 mod keys;
 mod lists;
 mod logins;
+mod max_compute;
+mod odps;
 mod passwords;
 mod policies;
 mod rates;
@@ -28,6 +30,7 @@ mod wire;
 mod workspaces;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -53,6 +56,8 @@ pub struct Alibaba {
     /// What follows the `@` in the names by which IMS knows users.
     domain: OnceCell<String>,
     empty_recycle_bin: bool,
+    /// Whether MaxCompute accepts only the older of its signatures.
+    older_odps: AtomicBool,
 }
 
 impl Alibaba {
@@ -96,6 +101,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "RAM policy",
         ObjectKind::Role => "RAM role",
         ObjectKind::User => "RAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "PAI workspace",
     }
 }
@@ -119,6 +125,7 @@ impl Cloud for Alibaba {
             )),
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
+            Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
             Read::Workspace(WorkspaceRead::Region(region)) => {
                 let act = self.act(format!("the PAI workspaces in {region}"), Priority::Normal);
                 workspaces::list(&act, region).await
@@ -139,7 +146,7 @@ impl Cloud for Alibaba {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
@@ -170,6 +177,7 @@ impl Cloud for Alibaba {
                 "paidsw:CreateInstance",
                 "notebooks on Alibaba Cloud are not supported yet",
             )),
+            CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
             CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
     }

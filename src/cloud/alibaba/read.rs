@@ -27,6 +27,7 @@ pub(super) async fn object(
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Notebook => Ok(Finding::Absent),
         ObjectKind::Role => role(cloud, act, &object.name, &cluster).await,
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
@@ -45,6 +46,7 @@ pub(super) async fn mark(
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
         ObjectKind::Notebook => Ok(Finding::Absent),
         ObjectKind::Role => roles::read_alone(cloud, act, &object.name).await.map(Finding::Role),
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     let found = absent_or(found)?;

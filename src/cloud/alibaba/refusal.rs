@@ -6,6 +6,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::Value;
 
 use super::http::{Answer, Silence};
+use super::odps;
 use crate::cloud::wording::tidy;
 use crate::model::{Class, Fault};
 
@@ -44,14 +45,22 @@ impl Refused {
 
     /// Whether there is no such object, or it does not hang there.
     pub(super) fn absent(&self) -> bool {
-        self.code.starts_with("EntityNotExist") || (is_number(&self.code) && self.status == 404)
+        self.code.starts_with("EntityNotExist")
+            || self.code.starts_with("NoSuch")
+            || (is_number(&self.code) && self.status == 404)
     }
 
     /// Whether it is there already, or hangs there.
     pub(super) fn exists(&self) -> bool {
         self.code.starts_with("EntityAlreadyExists")
+            || self.code.starts_with("ObjectAlreadyExists")
             || self.code == "WorkspaceNameAlreadyExists"
             || (is_number(&self.code) && self.status == 409)
+    }
+
+    /// Whether temporary keys are not accepted any more.
+    pub(super) fn ends_session(&self) -> bool {
+        self.code.starts_with("InvalidSecurityToken") || self.code.ends_with("ODPS-0410051")
     }
 
     /// Whether something else must be taken away first.
@@ -85,9 +94,10 @@ impl Refused {
 
     /// An answer that is no success.
     pub(super) fn of(answer: &Answer, about: &About<'_>, now: Timestamp) -> Self {
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_else(|_| odps::error(&answer.body));
         let text = |names: [&str; 2]| names.iter().find_map(|name| body[*name].as_str()).unwrap_or_default().to_owned();
-        let (code, message) = (text(["Code", "code"]), tidy(&text(["Message", "message"])));
+        let message = tidy(&text(["Message", "message"]));
+        let code = odps::numbered(text(["Code", "code"]), &message);
         let (class, words) = if code.is_empty() {
             without_code(answer.status, about)
         } else {
@@ -140,6 +150,7 @@ pub(super) fn refuses_credentials(code: &str) -> bool {
         "InvalidSecurityToken",
         "MissingSecurityToken",
         "InvalidTimeStamp",
+        "Unauthorized.ODPS-",
     ];
     heads.iter().any(|head| code.starts_with(head))
 }
@@ -152,7 +163,7 @@ fn skew(answer: &Answer, now: Timestamp) -> Option<i64> {
 
 fn words(class: Class, code: &str, message: &str, detail: &Value, about: &About<'_>, skew: Option<i64>) -> String {
     match class {
-        _ if code.starts_with("InvalidTimeStamp") => off(skew),
+        _ if code.starts_with("InvalidTimeStamp") || code.ends_with("ODPS-0410031") => off(skew),
         // The cloud's own text quotes what was signed here.
         Class::AccessDenied if refuses_credentials(code) => format!(
             "Alibaba Cloud refuses the operator's credentials ({code}). Check the Secret or the role that the \
@@ -161,6 +172,7 @@ fn words(class: Class, code: &str, message: &str, detail: &Value, about: &About<
         Class::AccessDenied if code == "Inactive" => {
             "RAM is not active in this account. Activate it in the console".to_owned()
         }
+        Class::AccessDenied if about.action.starts_with("odps:") => denied_in_max_compute(message, about),
         Class::AccessDenied => denied(code, detail, about),
         Class::Throttled => "Alibaba Cloud asks to be called less often; it goes on by itself".to_owned(),
         Class::QuotaExceeded => {
@@ -194,6 +206,16 @@ fn denied(code: &str, detail: &Value, about: &About<'_>) -> String {
     format!("{refused}. Add \"{action}\" to the operator's policy: docs/alibaba.md#permissions")
 }
 
+/// MaxCompute asks its own roles, not RAM.
+fn denied_in_max_compute(message: &str, about: &About<'_>) -> String {
+    let operator = about.operator.map(|arn| format!(" {arn}")).unwrap_or_default();
+    format!(
+        "MaxCompute refuses {} to the operator{operator} ({message}). Give it the tenant-level role admin, and admin in the \
+         projects: docs/alibaba.md#maxcompute",
+        about.action
+    )
+}
+
 fn without_code(status: u16, about: &About<'_>) -> (Class, String) {
     let place = about.place;
     match status {
@@ -215,6 +237,9 @@ mod tests {
             (Class::Throttled, &["Throttling.User", "Throttling", "Rejected.Throttling"][..]),
             (Class::AccessDenied, &["NoPermission", "InvalidAccessKeyId.NotFound", "InvalidTimeStamp.Expired"]),
             (Class::AccessDenied, &["SignatureDoesNotMatch", "InvalidSecurityToken.Expired", "Inactive"]),
+            (Class::AccessDenied, &["NoPermission.ODPS-0420095", "Unauthorized.ODPS-0410042"]),
+            (Class::Invalid, &["InvalidParameter.ODPS-0420061"]),
+            (Class::Transient, &["NoSuchObject.ODPS-0420111", "ObjectAlreadyExists.ODPS-0420081"]),
             (Class::QuotaExceeded, &["LimitExceeded.User", "LimitExceeded.User.AccessKey"]),
             (Class::Invalid, &["MalformedPolicyDocument", "InvalidParameter.UserName.InvalidChars", "MissingRoleArn"]),
             (Class::Transient, &["ServiceUnavailable", "DeleteConflict.User.Group", "EntityNotExist.User"]),

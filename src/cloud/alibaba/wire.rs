@@ -85,7 +85,7 @@ impl Wire {
         let wait = came.as_ref().ok().and_then(|answer| answer.retry_after);
         let answer = match came {
             Err(silence) => Err(Refused::silent(silence, &about)),
-            Ok(answer) if answer.status == 200 => serde_json::from_slice(&answer.body).map_err(|_| {
+            Ok(answer) if answer.status == 200 => call.read(&answer.body).ok_or_else(|| {
                 let words = format!("{place} answered with something that is no JSON");
                 Refused::odd(Fault::new(Class::Transient, &permission, object, words))
             }),
@@ -107,7 +107,7 @@ impl Wire {
 fn family_of(call: &Call) -> Family {
     if call.service == Service::Sts {
         Family::Token
-    } else if call.action.starts_with("Get") || call.action.starts_with("List") {
+    } else if ["Get", "List", "Show"].iter().any(|head| call.action.starts_with(head)) {
         Family::Read
     } else {
         Family::Write

@@ -72,6 +72,7 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Policy => "IAM policy",
         ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
+        ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "workspace",
     }
 }
@@ -97,6 +98,8 @@ impl Cloud for Aws {
             }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
             Read::Mark(object) => self.whose(&self.act_on(object, Priority::Normal), object, inventory).await,
+            // AWS has none.
+            Read::MaxCompute(_) => Ok(Finding::Absent),
             Read::Workspace(_) => Ok(Finding::Absent),
         }
     }
@@ -153,7 +156,7 @@ impl Aws {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
                 ObjectKind::Notebook => self.tag_notebook(&act, &of.name, set, unset, inventory).await,
             },
             CloudAction::SetProfile { .. } => {
@@ -188,6 +191,7 @@ impl Aws {
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
             CloudAction::Notebook(action) => self.notebook(action, inventory).await,
+            CloudAction::MaxCompute(_) => Err(act.fault(Class::Invalid, "odps", "AWS has no MaxCompute")),
             CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
     }

@@ -19,6 +19,7 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         // Not IAM's.
         ObjectKind::Notebook => Ok(Finding::Absent),
         ObjectKind::Role => roles::read_whole(act, &object.name).await,
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
     absent_or(found)
@@ -37,6 +38,7 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
             Err(refused) => Err(refused),
         },
         ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
     let found = absent_or(found)?;

@@ -90,7 +90,7 @@ impl World {
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
                     ObjectKind::Notebook => self.notebooks.get_mut(&of.name).map(|notebook| &mut notebook.tags),
                     ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
-                    ObjectKind::Group | ObjectKind::Workspace => {
+                    ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => {
                         return fault(Class::Invalid, of, "groups have no tags");
                     }
                 };
@@ -116,6 +116,7 @@ impl World {
             }
             CloudAction::Workspace(action) => self.on_workspace(action),
             CloudAction::CreateKey(user) => self.create_key(user),
+            CloudAction::MaxCompute(action) => self.in_max_compute(action),
             _ => self.execute_on_user(action),
         }
     }
@@ -191,10 +192,11 @@ impl World {
         if user.boundary.as_deref().is_some_and(|arn| !self.policy_exists(arn)) {
             return fault(Class::Invalid, object, "NoSuchEntity: the boundary");
         }
-        let (tags, boundary) = (user.tags.clone(), user.boundary.clone());
+        let (tags, boundary, profile) = (user.tags.clone(), user.boundary.clone(), user.profile.clone());
         let made = self.add_user(user.name.as_str(), &user.path);
         made.tags = tags;
         made.boundary = boundary;
+        made.profile = profile;
         Ok(made.id.clone().map_or(Effect::Done, Effect::Id))
     }
 
@@ -268,7 +270,7 @@ impl World {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
-            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -277,7 +279,7 @@ impl World {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
-            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -327,6 +329,7 @@ impl World {
             | Finding::Tags(_)
             | Finding::Notebook(_)
             | Finding::Notebooks(_)
+            | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,
         };

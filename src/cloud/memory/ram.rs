@@ -94,7 +94,7 @@ async fn drain(cloud: &MemoryCloud, object: &ObjectId) -> Result<(), Fault> {
             return Ok(());
         }
         // What hangs on a workspace goes with it; roles are not played.
-        ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => return Ok(()),
+        ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => return Ok(()),
     }
     for arn in cloud.call("ListPoliciesForUser", |world| Ok(world.attached(object))).await? {
         act(cloud, &CloudAction::Detach { from: object.clone(), arn: arn.clone() }).await?;
@@ -282,7 +282,7 @@ impl World {
             ObjectKind::User => self.users.get(&of.name).map(|user| &user.attached),
             ObjectKind::Group => self.groups.get(&of.name).map(|group| &group.attached),
             ObjectKind::Role => self.roles.get(&of.name).map(|role| &role.attached),
-            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         };
         attached.into_iter().flatten().cloned().collect()
     }
@@ -321,14 +321,14 @@ impl World {
             }),
             ObjectKind::Group => self.members(name).is_empty() && self.attached(object).is_empty(),
             ObjectKind::Policy => self.holders(name).is_empty(),
-            ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => false,
+            ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => false,
         };
         if free {
             match object.kind {
                 ObjectKind::User => drop(self.users.remove(name)),
                 ObjectKind::Group => drop(self.groups.remove(name)),
                 ObjectKind::Policy => drop(self.policies.remove(name)),
-                ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => {}
+                ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => {}
             }
         }
         free

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::max_compute::MaxCompute;
 use crate::model::{
     AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User,
     Workspace,
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) secrets: BTreeMap<String, String>,
     /// When keys were last used, by id.
     pub(crate) used: BTreeMap<String, Timestamp>,
+    /// MaxCompute.
+    pub(crate) max_compute: MaxCompute,
     /// Console passwords by user.
     pub(crate) logins: BTreeMap<CloudName, String>,
     /// The fewest characters that a password may have.
@@ -77,6 +80,7 @@ impl World {
             passwords: None,
             secrets: BTreeMap::new(),
             used: BTreeMap::new(),
+            max_compute: MaxCompute::default(),
             logins: BTreeMap::new(),
             password_length: 8,
             trespasses: Vec::new(),
@@ -102,6 +106,7 @@ impl World {
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
             ObjectKind::Notebook => self.notebooks.get(&object.name).cloned().map(Box::new).map(Finding::Notebook),
             ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
+            ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspace(&object.name),
         };
         let found = found.unwrap_or(Finding::Absent);

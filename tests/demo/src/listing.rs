@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_iam::types::EntityType;
 use testbed::Alibaba;
 
+use crate::stage::PAI;
+
 /// One account at one time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -13,6 +15,7 @@ pub struct Listing {
     groups: usize,
     policies: usize,
     keys: usize,
+    workspaces: Option<usize>,
 }
 
 impl Listing {
@@ -21,7 +24,7 @@ impl Listing {
     /// # Panics
     /// When IAM refuses.
     pub async fn read(iam: &aws_sdk_iam::Client) -> Self {
-        let mut it = Self { lines: BTreeSet::new(), users: 0, groups: 0, policies: 0, keys: 0 };
+        let mut it = Self { lines: BTreeSet::new(), users: 0, groups: 0, policies: 0, keys: 0, workspaces: None };
         let mut marker = None;
         loop {
             let request = iam.get_account_authorization_details().set_marker(marker);
@@ -53,7 +56,7 @@ impl Listing {
     /// When RAM refuses.
     pub async fn read_alibaba(alibaba: &Alibaba) -> Self {
         let root = alibaba.root();
-        let mut it = Self { lines: BTreeSet::new(), users: 0, groups: 0, policies: 0, keys: 0 };
+        let mut it = Self { lines: BTreeSet::new(), users: 0, groups: 0, policies: 0, keys: 0, workspaces: None };
         for user in root.all("ListUsers", &[], ("Users", "User")).await {
             let of_user = [("UserName", user["UserName"].as_str().unwrap_or_default())];
             let keys = root.done("ListAccessKeys", &of_user).await;
@@ -65,22 +68,25 @@ impl Listing {
         }
         let groups = root.all("ListGroups", &[], ("Groups", "Group")).await;
         let policies = root.all("ListPolicies", &[("PolicyType", "Custom")], ("Policies", "Policy")).await;
-        (it.groups, it.policies) = (groups.len(), policies.len());
-        it.lines.extend(groups.iter().chain(&policies).map(ToString::to_string));
+        let workspaces = root.rest(PAI, "GET", "/api/v1/workspaces", &[("PageSize", "100")], None).await.body;
+        let workspaces = workspaces["Workspaces"].as_array().cloned().unwrap_or_default();
+        (it.groups, it.policies, it.workspaces) = (groups.len(), policies.len(), Some(workspaces.len()));
+        it.lines.extend(groups.iter().chain(&policies).chain(&workspaces).map(ToString::to_string));
         it
     }
 
     /// How many of each.
     pub fn summary(&self) -> String {
-        let Self { users, groups, policies, keys, .. } = self;
+        let Self { users, groups, policies, keys, workspaces, .. } = self;
         let of = |count: &usize, one: &str, more: &str| format!("{count} {}", if *count == 1 { one } else { more });
-        [
+        let counts = [
             of(users, "user", "users"),
             of(groups, "group", "groups"),
             of(policies, "policy", "policies"),
             of(keys, "key", "keys"),
-        ]
-        .join(", ")
+        ];
+        let workspaces = workspaces.iter().map(|count| of(count, "workspace", "workspaces"));
+        counts.into_iter().chain(workspaces).collect::<Vec<_>>().join(", ")
     }
 
     /// What one has and the other lacks, `-` before what only this one has.

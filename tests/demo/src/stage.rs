@@ -23,8 +23,8 @@ pub const SECOND_CLOUD: &str = "second-cloud";
 /// The bucket that the quickstart's roles speak of.
 pub const BUCKET: &str = "/ai-model-data";
 
-/// A group of people in the Alibaba Cloud account that are none of the teams'.
-pub const OTHERS: &str = "finance";
+/// AIWorkSpace's version.
+pub const PAI: &str = "2021-02-04";
 
 /// A cluster with the chart installed and two clouds with the operator's user in each.
 pub struct Stage {
@@ -76,11 +76,18 @@ impl Stage {
         self.moto.operator(&OperatorPolicy::unbounded(&self.control_plane.cluster_id().await)).await
     }
 
-    /// The same for Alibaba Cloud, with the rights of docs/alibaba.md. RAM judges every call of everybody but the account
-    /// itself.
-    pub async fn furnish_alibaba(&self) -> alibaba::Credentials {
-        self.alibaba.root().done("CreateGroup", &[("GroupName", OTHERS)]).await;
-        self.alibaba.operator(&OperatorPolicy::alibaba()).await
+    /// The same for Alibaba Cloud, with the rights of docs/alibaba.md and somebody else's PAI workspace, whose id is
+    /// returned as well. RAM judges every call of everybody but the account itself.
+    pub async fn furnish_alibaba(&self) -> (alibaba::Credentials, String) {
+        let made =
+            serde_json::json!({"WorkspaceName": "finance", "Description": "another team's", "EnvTypes": ["prod"]});
+        let answer = self.alibaba.root().rest(PAI, "POST", "/api/v1/workspaces", &[], Some(made)).await;
+        let id = answer.body["WorkspaceId"].as_str().unwrap_or_else(|| panic!("no workspace: {}", answer.body));
+        let path = format!("/api/v1/workspaces/{id}");
+        let is_there =
+            || async { self.alibaba.root().rest(PAI, "GET", &path, &[], None).await.body["Status"] == "ENABLED" };
+        self.until_cloud("another team's workspace is there", is_there).await;
+        (self.alibaba.operator(&OperatorPolicy::alibaba()).await, id.to_owned())
     }
 
     /// The directory with the manifests of `examples/quickstart`, the emulator's address put in, and drift looked for

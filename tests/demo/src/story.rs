@@ -15,7 +15,7 @@ use testbed::world::NAMESPACE;
 
 use crate::listing::Listing;
 use crate::show;
-use crate::stage::{BUCKET, OTHERS, SECOND_CLOUD, Stage};
+use crate::stage::{BUCKET, PAI, SECOND_CLOUD, Stage};
 
 /// What the story leaves behind when it is not played to its end.
 pub struct Left {
@@ -30,7 +30,7 @@ pub async fn play(binary: PathBuf, keep: bool) -> Option<Left> {
     show::heading(1, "A Kubernetes cluster, an account in each of two clouds, and two teams' manifests");
     let mut stage = Stage::set(binary).await;
     let operator_key = stage.furnish().await;
-    let second_key = stage.furnish_alibaba().await;
+    let (second_key, others) = stage.furnish_alibaba().await;
     let before = (Listing::read(&stage.moto.iam()).await, Listing::read_alibaba(&stage.alibaba).await);
     show::fact("a bucket with both teams' data, and an IAM and a RAM user for the operator", None);
     show::fact(&format!("the AWS account before: {}", before.0.summary()), None);
@@ -57,7 +57,7 @@ pub async fn play(binary: PathBuf, keep: bool) -> Option<Left> {
     lose_a_membership(&stage).await;
 
     show::heading(7, "Acme goes to Alibaba Cloud as well: one Tenant, two clouds");
-    let twin = second_cloud(&stage, &manifests, &second_key).await;
+    let twin = second_cloud(&stage, &manifests, &second_key, &others).await;
     if keep {
         return Some(Left { stage, manifests });
     }
@@ -185,8 +185,13 @@ async fn lose_a_membership(stage: &Stage) {
     show::since("the next drift check saw it: she is a member again", began);
 }
 
-/// Connects the second account and adds it to acme; gives Alice's key there.
-async fn second_cloud(stage: &Stage, manifests: &Path, key: &alibaba::Credentials) -> alibaba::Credentials {
+/// Connects the second account and adds it to acme; gives Alice's key there. `others` is the workspace of another team.
+async fn second_cloud(
+    stage: &Stage,
+    manifests: &Path,
+    key: &alibaba::Credentials,
+    others: &str,
+) -> alibaba::Credentials {
     let id = format!("--from-literal=ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.access_key_id);
     let secret = format!("--from-literal=ALIBABA_CLOUD_ACCESS_KEY_SECRET={}", key.secret());
     stage.kubectl(&["-n", NAMESPACE, "create", "secret", "generic", "alibaba-demo", &id, &secret]).await;
@@ -196,6 +201,14 @@ async fn second_cloud(stage: &Stage, manifests: &Path, key: &alibaba::Credential
     let accounts: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<CloudAccount>(&()));
     stage.until(accounts, "alibaba-demo", "Ready=True", is_ready).await;
     show::since("account alibaba-demo is ready", began);
+    let tenants: Api<Tenant> = Api::all(client.clone());
+    let workspace = |it: &Tenant| {
+        let accounts = it.status.as_ref().map(|it| it.accounts.clone()).unwrap_or_default();
+        accounts.into_iter().find(|it| it.name == "alibaba-demo" && it.ready).and_then(|it| it.workspace_id)
+    };
+    let acme = stage.until(tenants, "acme", "has a workspace", |it| workspace(it).is_some()).await;
+    let own = workspace(&acme).unwrap_or_default();
+    show::since(&format!("tenant acme has a RAM group and the PAI workspace {own}"), began);
     let users: Api<TenantUser> = Api::namespaced(client, "acme");
     let in_both = |it: &TenantUser| {
         let accounts = it.status.iter().flat_map(|it| &it.accounts);
@@ -219,16 +232,15 @@ async fn second_cloud(stage: &Stage, manifests: &Path, key: &alibaba::Credential
     let who = client.who().await.expect("STS knows her");
     assert!(who.ends_with(":user/acme.alice"), "STS says that she is {who}");
     show::fact(&format!("Alibaba Cloud's STS says that the holder of her second key is {who}"), None);
-    for (action, parameter, value, status) in [
-        ("ListUsersForGroup", "GroupName", "acme", 200),
-        ("ListUsersForGroup", "GroupName", OTHERS, 403),
-        ("CreateUser", "UserName", "mallory", 403),
-    ] {
-        let answer = client.ram(action, &[(parameter, value)]).await;
-        assert_eq!(answer.status, status, "ram:{action} {value}: {}", answer.body);
+    for (team, id, status) in [("acme", own.as_str(), 200), ("finance", others, 403)] {
+        let answer = client.rest(PAI, "GET", &format!("/api/v1/workspaces/{id}"), &[], None).await;
+        assert_eq!(answer.status, status, "GetWorkspace {team}: {}", answer.body);
         let word = if status == 200 { "allowed" } else { "refused" };
-        show::fact(&format!("ram:{action} {value}: {word} ({status})"), None);
+        show::fact(&format!("paiworkspace:GetWorkspace of {team}: {word} ({status})"), None);
     }
+    let made = client.ram("CreateUser", &[("UserName", "mallory")]).await;
+    assert_eq!(made.status, 403, "alice can make users: {}", made.body);
+    show::fact("ram:CreateUser: refused, whatever her roles say", None);
     alice
 }
 

@@ -136,6 +136,27 @@ impl Story {
         delete(world, &self.roles, "reader").await;
     }
 
+    /// A workspace with a member whose roles change.
+    async fn a_workspace(&self) {
+        let world = &self.world;
+        let lab = |shown: &str| {
+            format!("  accounts: [{{name: {ALIBABA}, workspace: {{name: lw_lab, displayName: {shown}}}}}]")
+        };
+        let role = |name: &str, given: &str| role_of("lw", name, &format!("    workspaceRoles: [{given}]\n"), &[]);
+        world.apply(&tenant("lw", &lab("Lab"))).await;
+        world.apply(&(role("developer", "PAI.AlgoDeveloper") + &role("labeller", "PAI.LabelManager"))).await;
+        let users = of::<TenantUser>(world, &definitions("lw"));
+        for roles in ["developer", "developer, labeller", "developer", ""] {
+            world.apply(&user("lw", "ben", &format!("  roles: [{roles}]"))).await;
+            ready(world, &users, "ben").await;
+        }
+        ready(world, &self.tenants, "lw").await;
+        world.apply(&tenant("lw", &lab("Laboratory"))).await;
+        ready(world, &self.tenants, "lw").await;
+        reconcile(world, &self.tenants, "lw", "its members are read").await;
+        delete(world, &self.tenants, "lw").await;
+    }
+
     /// A group that is retained is told so in its comment.
     async fn retained(&self) {
         self.world.apply(&tenant("lr", "  deletionPolicy: Retain")).await;
@@ -152,6 +173,7 @@ async fn the_operator_needs_every_action_of_its_policy_on_alibaba_cloud_and_no_o
     story.a_life().await;
     story.the_end().await;
     story.retained().await;
+    story.a_workspace().await;
     let (world, rights) = (&story.world, OperatorPolicy::alibaba());
     let granted = world.alibaba.granted(OPERATOR).await;
     let needed = granted.into_iter().map(|(_, statement, action)| (statement, action)).collect();

@@ -12,6 +12,7 @@ mod keys;
 mod least_privilege;
 mod letting_go;
 mod life;
+mod max_compute;
 mod modes;
 mod outside;
 mod plan;

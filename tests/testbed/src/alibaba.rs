@@ -1,5 +1,7 @@
 //! Alibaba Cloud as `tests/alibaba-emulator` plays it: its process, its switches, what it saw, and a client that signs.
 
+mod max_compute;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use alibaba_signature::{acs3, canonical_query};
 use data_encoding::HEXLOWER;
 use http::Request;
 use jiff::Timestamp;
+pub use max_compute::{MAX_COMPUTE, max_compute_user};
 use serde_json::{Value, json};
 
 use crate::child::{Child, free_port, tail};

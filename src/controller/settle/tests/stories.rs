@@ -151,3 +151,33 @@ fn what_people_change_by_hand_is_put_right() {
         });
     });
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// After a start what statuses say is believed, without a call; and what was not read then is read before it goes.
+    #[test]
+    fn after_a_start_nothing_is_read_and_everything_goes_all_the_same(shape in shape()) {
+        run(async {
+            let mut simulation = Simulation::of(Provider::Alibaba);
+            simulation.conduct = json!({"deniedActions": ["ram:*"]});
+            simulation.start().await;
+            simulation.converge(&manifests(&shape)).await;
+            // No rotation is under way.
+            simulation.advance(4);
+            simulation.start().await;
+            simulation.told = true;
+            let before = simulation.cloud.calls();
+            let quiet = simulation.pass(&manifests(&shape)).await;
+            assert!(quiet.done.is_empty(), "{:?}", quiet.done);
+            let reads = simulation.cloud.calls() - before;
+            let asks = shape.users.iter().filter(|person| person.suspended).count();
+            assert!(reads <= 2 * asks as u64, "only keys and logins of who is suspended: {reads}");
+            simulation.told = false;
+            simulation.converge(&going(manifests(&shape))).await;
+            simulation.sweep().await;
+            simulation.assert_empty();
+            assert!(simulation.cloud.violations().is_empty());
+        });
+    }
+}

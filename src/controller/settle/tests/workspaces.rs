@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::cloud::memory::World;
-use crate::model::{Member, Workspace};
+use crate::model::{Member, Workspace, WorkspaceRead};
 
 /// What a random tenant has of a workspace.
 #[derive(Clone, Debug)]
@@ -65,13 +65,20 @@ impl Simulation {
         simulation
     }
 
+    /// A new process, which lists workspaces in its first look at the account.
+    async fn begin(&mut self) {
+        self.start().await;
+        let account = Account { cloud: self.cloud.clone(), inventory: self.inventory.clone() };
+        account.learn(&Read::Workspace(WorkspaceRead::Region("cn-shanghai".to_owned()))).await.unwrap();
+    }
+
     /// Passes until nothing is left and nothing is waited for; time goes by.
     async fn reach(&mut self, manifests: &Manifests) {
         for _ in 0..24 {
             self.cloud.with(|world| world.now = world.now.checked_add(jiff::SignedDuration::from_secs(20)).unwrap());
             let settled = self.pass(manifests).await;
             if self.cloud.crashed() || self.cluster.crashed() {
-                self.start().await;
+                self.begin().await;
                 continue;
             }
             let surprised = settled.done.iter().any(|(_, outcome)| *outcome != Outcome::Done);
@@ -110,7 +117,7 @@ fn members(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
 
 async fn life(before: &Lab, after: &Lab, trouble: Option<Trouble>) -> (u64, u64) {
     let mut simulation = Simulation::on_alibaba();
-    simulation.start().await;
+    simulation.begin().await;
     match trouble {
         Some(Trouble::Cloud(write, how)) => simulation.cloud.disturb(At::Write(write), how),
         Some(Trouble::Cluster(call, ref what)) => simulation.cluster.at_call(call, what.clone()),
@@ -158,11 +165,11 @@ proptest! {
     fn members_are_put_right(lab in lab(), hand in prop::collection::vec((0..5usize, 0..3usize, any::<bool>()), 1..4)) {
         run(async {
             let mut simulation = Simulation::on_alibaba();
-            simulation.start().await;
+            simulation.begin().await;
             let manifests = lab.manifests();
             simulation.reach(&manifests).await;
             simulation.cloud.with(|world| by_hand(world, &hand));
-            simulation.start().await;
+            simulation.begin().await;
             simulation.reach(&manifests).await;
             simulation.assert_lab(&lab);
         });

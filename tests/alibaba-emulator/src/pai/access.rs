@@ -146,6 +146,12 @@ pub fn rules(call: &Call<'_>, workspace: &Workspace, code: &str) -> Vec<Rule> {
     rules
 }
 
+/// A code as RAM's policies write it, with the service in small letters.
+fn action(code: &str) -> String {
+    let (service, name) = code.split_once(':').unwrap_or_default();
+    format!("{}:{name}", service.to_lowercase())
+}
+
 /// The region of everything here, unless policies speak of others.
 const REGION: &str = "cn-hangzhou";
 
@@ -183,7 +189,7 @@ pub fn require(call: &Call<'_>, workspace: &str, codes: &[&str], entity: Option<
             let resource = arn(call, region, code, workspace, entity.map_or("", |entity| entity.path));
             // Pages differ in whether the word has a capital.
             for resource in [resource.replacen(":workspace/", ":Workspace/", 1), resource] {
-                match decide(call.cloud, call.caller, code, &resource, &context).effect {
+                match decide(call.cloud, call.caller, &action(code), &resource, &context).effect {
                     Verdict::ExplicitDeny => return Err(denied(codes[0], &resource)),
                     Verdict::Allowed => allowed = true,
                     Verdict::ImplicitDeny => {}
@@ -205,8 +211,9 @@ pub fn require(call: &Call<'_>, workspace: &str, codes: &[&str], entity: Option<
 
 /// Fails unless RAM allows an action that no workspace's role can.
 pub fn require_by_policy(call: &Call<'_>, code: &str, workspace: &str) -> Result<(), Refusal> {
-    let ask =
-        |region: &str| decide(call.cloud, call.caller, code, &arn(call, region, code, workspace, ""), &call.context);
+    let ask = |region: &str| {
+        decide(call.cloud, call.caller, &action(code), &arn(call, region, code, workspace, ""), &call.context)
+    };
     let answers: Vec<Verdict> = regions(call).iter().map(|region| ask(region).effect).collect();
     if answers.contains(&Verdict::Allowed) && !answers.contains(&Verdict::ExplicitDeny) {
         return Ok(());

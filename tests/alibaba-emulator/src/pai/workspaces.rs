@@ -120,6 +120,7 @@ pub fn delete(call: &mut Call<'_>) -> Outcome {
     let id = id(call)?;
     call.cloud.workspace(&id)?;
     require_by_policy(call, "PaiWorkspace:DeleteWorkspace", &id)?;
+    crate::dsw::instances::settle(call);
     if call.cloud.dsw.instances.values().any(|instance| instance.workspace == id) {
         return Err(refusal(400, "100400031", "Workspace has running resources and cannot be deleted"));
     }

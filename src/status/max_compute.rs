@@ -1,0 +1,125 @@
+//! Where in MaxCompute things of the tenant are, as statuses tell it: what is left there is found by it after a restart,
+//! whatever the manifests say by then.
+
+use std::collections::BTreeSet;
+
+use super::verdict::Report;
+use crate::api::{MaxComputeRoleStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantMaxCompute};
+use crate::model::{CloudAction, MaxComputeRegion, Read};
+use crate::names::{AccountName, CloudName, ManifestRef};
+use crate::plan::Action;
+
+impl Report<'_> {
+    fn region(&self, account: &AccountName, region: &str) -> Option<&MaxComputeRegion> {
+        let inventory = self.accounts.get(account)?.inventory?;
+        inventory.max_compute.regions.get(region).filter(|region| region.listed)
+    }
+
+    /// Whether something may be left to do in a region.
+    fn is_unfinished(&self, account: &AccountName, region: &str) -> bool {
+        let paused = self.wanted.manifests.get(&self.wanted.tenant_ref()).is_some_and(|life| life.paused);
+        let steps = self.left.steps.iter().any(|step| match &step.action {
+            Action::Cloud { account: of, action: CloudAction::MaxCompute(action) } => {
+                of == account && action.place.region == region
+            }
+            _ => false,
+        });
+        let reads = self.left.reads.get(account).into_iter().flatten();
+        let mut reads = reads.filter_map(|read| match read {
+            Read::MaxCompute(read) => Some(&read.place.region),
+            _ => None,
+        });
+        paused || steps || reads.any(|of| of == region) || self.region(account, region).is_none()
+    }
+
+    /// The places of the tenant in one account: the one that is wanted, once it answered, and those that are not clean.
+    pub(super) fn max_compute_places(
+        &self,
+        account: &AccountName,
+        wanted: Option<&TenantMaxCompute>,
+        before: &[TenantMaxCompute],
+    ) -> Vec<TenantMaxCompute> {
+        let answers = |place: &&TenantMaxCompute| {
+            let region = self.region(account, &place.region);
+            region.is_some_and(|region| region.through.get(&place.project) == Some(&true))
+        };
+        let kept = before.iter().filter(|place| Some(*place) == wanted || self.is_unfinished(account, &place.region));
+        let mut places: Vec<TenantMaxCompute> = wanted.into_iter().filter(answers).chain(kept).cloned().collect();
+        places.sort_by(|a, b| (&a.region, &a.project).cmp(&(&b.region, &b.project)));
+        places.dedup();
+        places
+    }
+
+    /// The accounts that the Tenant does not name any more and whose MaxCompute is not clean.
+    pub(super) fn accounts_being_cleaned(
+        &self,
+        tenant: &Tenant,
+        before: &[TenantAccountStatus],
+    ) -> Vec<TenantAccountStatus> {
+        let gone = before.iter().filter(|it| !tenant.spec.accounts.iter().any(|named| named.name == it.name));
+        let unclean = gone.filter_map(|it| {
+            let name = AccountName::new(&it.name);
+            let max_compute = self.max_compute_places(&name, None, &it.max_compute);
+            let tally = self.tally(&self.wanted.tenant_ref(), Some(&name));
+            let ready = false;
+            (!max_compute.is_empty() && !self.wanted.abandons(&name)).then(|| TenantAccountStatus {
+                max_compute,
+                ready,
+                message: tally.words().or_else(|| Some("what is in MaxCompute is being cleaned".to_owned())),
+                ..it.clone()
+            })
+        });
+        unclean.collect()
+    }
+
+    /// The role in MaxCompute, as far as it is there.
+    pub(super) fn max_compute_role(
+        &self,
+        account: &AccountName,
+        subject: &ManifestRef,
+        before: Option<&MaxComputeRoleStatus>,
+    ) -> Option<MaxComputeRoleStatus> {
+        let wanted = self.wanted.accounts.get(account).and_then(|wanted| wanted.max_compute.as_ref());
+        let mine = wanted.into_iter().flat_map(|it| &it.roles).filter(|(_, role)| role.owner == *subject);
+        let mine: BTreeSet<&CloudName> = mine.map(|(name, _)| name).collect();
+        let Some(wanted) = wanted.filter(|_| !mine.is_empty()) else {
+            return before.filter(|before| self.is_there(account, before)).cloned();
+        };
+        let Some(region) = self.region(account, &wanted.place.region) else { return before.cloned() };
+        let there: Vec<&CloudName> = mine.into_iter().filter(|name| region.roles.contains_key(*name)).collect();
+        if there.is_empty() {
+            return None;
+        }
+        let inside = |roles: &BTreeSet<CloudName>| there.iter().any(|name| roles.contains(*name));
+        let read = region.projects.iter().filter(|(_, roles)| roles.as_ref().is_some_and(inside)).map(|(name, _)| name);
+        // Of a project that was not looked at since the start, what was said of it is the best that is known.
+        let told = before.into_iter().flat_map(|it| &it.projects).filter(|it| !region.projects.contains_key(*it));
+        let projects: BTreeSet<String> = read.chain(told).cloned().collect();
+        Some(MaxComputeRoleStatus {
+            region: wanted.place.region.clone(),
+            project: wanted.place.project.clone(),
+            role: there.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(","),
+            projects: projects.into_iter().collect(),
+        })
+    }
+
+    fn is_there(&self, account: &AccountName, told: &MaxComputeRoleStatus) -> bool {
+        let mut names = told.role.split(',').map(CloudName::new);
+        self.region(account, &told.region).is_none_or(|region| names.any(|name| region.roles.contains_key(&name)))
+    }
+
+    /// What is left of a role in accounts where nothing is wanted of it any more.
+    pub(super) fn roles_being_cleaned(
+        &self,
+        now: &[RoleAccountStatus],
+        before: &[RoleAccountStatus],
+    ) -> Vec<RoleAccountStatus> {
+        let gone = before.iter().filter(|it| !now.iter().any(|named| named.name == it.name));
+        let left = gone.filter(|it| {
+            let account = AccountName::new(&it.name);
+            let told = it.max_compute.as_ref();
+            told.is_some_and(|told| !self.wanted.abandons(&account) && self.is_there(&account, told))
+        });
+        left.map(|it| RoleAccountStatus { ready: false, ..it.clone() }).collect()
+    }
+}
