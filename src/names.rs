@@ -4,8 +4,8 @@
 //! calls finds what it made. The separator is an isolation boundary: Kubernetes names hold no `.`, so a pattern for
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
-mod notebooks;
 mod max_compute;
+mod notebooks;
 mod pai;
 mod ram;
 mod roles;
@@ -17,8 +17,8 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-pub use notebooks::{TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook};
 pub use max_compute::*;
+pub use notebooks::{TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook};
 pub use pai::*;
 pub use ram::*;
 pub use roles::*;

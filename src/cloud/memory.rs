@@ -4,8 +4,8 @@
 #![allow(dead_code)]
 
 mod deeds;
-mod notebooks;
 mod max_compute;
+mod notebooks;
 mod ram;
 mod roles;
 mod workspaces;

@@ -1,6 +1,7 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
 mod account;
+mod checks;
 mod cloud_roles;
 mod cluster;
 mod conduct;
@@ -10,15 +11,14 @@ mod execution;
 mod grants;
 mod keyless;
 mod limits;
+mod max_compute;
 mod notebooks;
 mod passing;
-mod max_compute;
 mod ram;
 mod roles;
 mod schedule;
 mod settled;
 mod trust;
-mod unsupported;
 mod users;
 mod workspaces;
 

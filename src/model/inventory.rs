@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::action::Finding;
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
+use super::max_compute::MaxComputeKnown;
 use super::notebook::Notebooks;
 use super::role::Role;
 use super::sweep::FRESH_WRITE;
-use super::max_compute::MaxComputeKnown;
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};

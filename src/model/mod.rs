@@ -9,8 +9,8 @@ mod inventory;
 mod kube;
 mod login;
 mod marked;
-mod notebook;
 mod max_compute;
+mod notebook;
 mod profile;
 mod record;
 mod role;
@@ -29,12 +29,12 @@ pub use kube::{
     covers, label_of_tenant,
 };
 pub use login::{Login, LoginWish, Password};
-pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
 pub use max_compute::{
     MaxComputeAction, MaxComputeDeed, MaxComputeFinding, MaxComputeFound, MaxComputeKnown, MaxComputePlace,
     MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
     WantedMaxComputeRole,
 };
+pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
 pub use profile::Profile;
 pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};

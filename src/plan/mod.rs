@@ -8,8 +8,8 @@ mod difference;
 mod keys;
 mod logins;
 mod markdown;
-mod notebooks;
 mod max_compute;
+mod notebooks;
 mod order;
 mod orphans;
 mod people;
@@ -32,8 +32,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed, NotebookAction, ObjRef, Read,
-    Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed,
+    NotebookAction, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 

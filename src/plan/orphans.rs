@@ -68,7 +68,11 @@ impl Account<'_, '_, '_> {
         let (users, groups) = (&self.inventory.users, &self.inventory.groups);
         let roles = &self.inventory.roles;
         match object.kind {
-            ObjectKind::User | ObjectKind::Role | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => false,
+            ObjectKind::User
+            | ObjectKind::Role
+            | ObjectKind::Notebook
+            | ObjectKind::MaxCompute
+            | ObjectKind::Workspace => false,
             ObjectKind::Group => users.values().any(|user| user.groups.contains(&object.name)),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).is_some_and(|policy| {
                 users.values().any(|user| user.attached.contains(&policy.arn))

@@ -13,7 +13,9 @@ use super::*;
 use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{
-    Effect, Finding, LoginNote, MaxComputeFinding, MaxComputeFound, MaxComputePlace, MaxComputeQuery, MaxComputeRead, NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState, covers,
+    Effect, Finding, LoginNote, MaxComputeFinding, MaxComputeFound, MaxComputePlace, MaxComputeQuery, MaxComputeRead,
+    NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding,
+    WorkspaceRead, WorkspaceState, covers,
 };
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
 

@@ -4,8 +4,8 @@
 mod conditions;
 mod drift;
 mod manifests;
-mod notebooks;
 mod max_compute;
+mod notebooks;
 mod verdict;
 
 pub use conditions::{mark_drifted, set_verdict};

@@ -23,9 +23,11 @@ pub(super) async fn put(
         let known = match of.kind {
             ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
             ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
-            ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => {
-                inventory.users.get(&of.name).map(|user| &user.inline)
-            }
+            ObjectKind::User
+            | ObjectKind::Policy
+            | ObjectKind::Notebook
+            | ObjectKind::MaxCompute
+            | ObjectKind::Workspace => inventory.users.get(&of.name).map(|user| &user.inline),
         };
         (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
     };

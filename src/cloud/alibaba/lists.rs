@@ -15,9 +15,11 @@ pub(super) async fn attached(act: &Act<'_>, of: &ObjectId) -> Found<Value> {
     let call = match of.kind {
         ObjectKind::Group => Call::ram("ListPoliciesForGroup").with("GroupName", &of.name),
         ObjectKind::Role => Call::ram("ListPoliciesForRole").with("RoleName", &of.name),
-        ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => {
-            Call::ram("ListPoliciesForUser").with("UserName", &of.name)
-        }
+        ObjectKind::User
+        | ObjectKind::Policy
+        | ObjectKind::Notebook
+        | ObjectKind::MaxCompute
+        | ObjectKind::Workspace => Call::ram("ListPoliciesForUser").with("UserName", &of.name),
     };
     act.list(call, ("Policies", "Policy")).await
 }

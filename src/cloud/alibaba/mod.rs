@@ -146,7 +146,9 @@ impl Cloud for Alibaba {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => {
+                    groups::set_tags(&act)
+                }
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {

@@ -218,7 +218,11 @@ fn operation(to: &ObjectId) -> &'static str {
     match to.kind {
         ObjectKind::Group => "AttachGroupPolicy",
         ObjectKind::Role => "AttachRolePolicy",
-        ObjectKind::User | ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => "AttachUserPolicy",
+        ObjectKind::User
+        | ObjectKind::Policy
+        | ObjectKind::Notebook
+        | ObjectKind::MaxCompute
+        | ObjectKind::Workspace => "AttachUserPolicy",
     }
 }
 

@@ -48,7 +48,11 @@ impl World {
         let known = match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.boundary),
             ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.boundary),
-            ObjectKind::Group | ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::Workspace => None,
+            ObjectKind::Group
+            | ObjectKind::Policy
+            | ObjectKind::Notebook
+            | ObjectKind::MaxCompute
+            | ObjectKind::Workspace => None,
         };
         match known {
             Some(known) => *known = boundary.cloned(),

@@ -128,7 +128,7 @@ proptest! {
 #[test]
 fn what_people_change_in_max_compute_is_put_right_by_a_new_process() {
     let alice = plain(BTreeSet::from([0]), false);
-    let shape = Shape { roles: vec![(false, 1), (true, 2)], users: vec![alice] };
+    let shape = Shape { roles: vec![(false, 1), (true, 2)], users: vec![alice], ..Shape::default() };
     run(async {
         let mut simulation = Simulation::with_projects();
         simulation.start().await;

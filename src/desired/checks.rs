@@ -1,4 +1,4 @@
-//! What manifests can say and no code stands behind yet: refused in words, never passed over in silence.
+//! What must hold before a manifest is compiled: accounts that are there, are ready and are not the same one twice.
 
 use super::Compiler;
 use crate::api::{TenantRole, TenantUser};
@@ -49,15 +49,9 @@ impl Compiler<'_> {
         {
             self.refuse(subject, None, Class::Invalid, message);
         }
-        }
     }
 
     pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
         self.wait_for_accounts(subject, user.spec.accounts.as_deref());
-    }
-
-    fn unsupported(&mut self, subject: &ManifestRef, account: Option<&AccountName>, what: &str) {
-        let message = format!("{what} is not supported yet; everything else is carried out. Take it out.");
-        self.refuse(subject, account, Class::Invalid, message);
     }
 }
