@@ -43,7 +43,9 @@ impl Compiler<'_> {
         for (name, facts) in self.tenant_accounts() {
             let needing: BTreeSet<String> =
                 roles.iter().filter(|role| needs_execution(role, &facts)).map(|role| role.name_any()).collect();
-            let here = || notebooks.iter().filter(|it| it.spec.account == name.as_str());
+            // One that is refused needs none.
+            let are_made = facts.provider() == Provider::Aws;
+            let here = || notebooks.iter().filter(|it| are_made && it.spec.account == name.as_str());
             let noted: BTreeSet<&str> = here().map(|it| it.spec.user.as_str()).collect();
             if needing.is_empty() && noted.is_empty() {
                 continue;

@@ -64,7 +64,7 @@ async fn as_root(world: &World, operation: &str, name: &str) {
 }
 
 // proves: TenantNotebook.spec.{tenant,user,account,instanceType,volumeSizeGb,state}
-// proves: TenantNotebook.spec.aws.{subnetId,securityGroupIds,rootAccess}
+// proves: TenantNotebook.spec.aws TenantNotebook.spec.aws.{subnetId,securityGroupIds,rootAccess}
 // proves: TenantNotebook.status.{state,instance,observedGeneration,lastHandledReconcileAt,conditions[]}
 #[tokio::test]
 async fn a_notebook_lives_as_its_manifest_says() {
@@ -140,7 +140,7 @@ async fn a_notebook_lives_as_its_manifest_says() {
 }
 
 // proves: TenantNotebook.spec.{tenant,user,account,region,instanceType,volumeSizeGb} Invalid LimitExceeded
-// proves: Tenant.spec.limits.{notebooks,instanceTypes} Tenant.status.limits[]
+// proves: Tenant.spec.limits.{notebooks,instanceTypes} Tenant.status.limits[] Tenant.status.notebooks
 #[tokio::test]
 async fn what_a_notebook_cannot_be_is_said_before_any_call() {
     let world = &own(quick(), "").await;
@@ -177,7 +177,9 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
     let tenants = Api::<Tenant>::all(world.client());
     let used = |it: &Tenant| {
         let limits = it.status.as_ref().map(|status| status.limits.clone()).unwrap_or_default();
-        limits.iter().any(|limit| limit.name == "notebooks" && (limit.used, limit.limit) == (2, 1))
+        let notebooks = it.status.as_ref().and_then(|status| status.notebooks);
+        notebooks == Some(2)
+            && limits.iter().any(|limit| limit.name == "notebooks" && (limit.used, limit.limit) == (2, 1))
     };
     world.until(tenants, "nb", "says what is used and allowed", used).await;
 
@@ -200,7 +202,7 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
     assert!(message(&lab).contains("no TenantUser alice"), "{}", message(&lab));
 }
 
-// proves: TenantNotebook.spec.{stopAfterIdle,region} TenantNotebook.spec.schedule.{start,stop,timeZone}
+// proves: TenantNotebook.spec.{stopAfterIdle,region} TenantNotebook.spec.schedule TenantNotebook.spec.schedule.{start,stop,timeZone}
 #[tokio::test]
 async fn a_notebook_keeps_its_hours_and_stops_when_nobody_uses_it() {
     let world = &own(quick(), "").await;

@@ -111,6 +111,7 @@ proptest! {
     /// Whatever step the operator dies at, or whose answer is lost, the next passes finish the work.
     #[test]
     fn crashes_in_max_compute_converge(before in shape(), after in shape()) {
+        let (before, after) = (before.on(Provider::Alibaba), after.on(Provider::Alibaba));
         let writes = run(story_in_max_compute(&before, &after, None));
         for write in 1..=writes {
             for how in [
