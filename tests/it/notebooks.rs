@@ -152,8 +152,9 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
         let (notebooks, defs) = (notebooks.clone(), defs.clone());
         async move {
             world.apply(&notebook("nb", &defs, name, who, more)).await;
-            let told =
-                |it: &TenantNotebook| message(it) != "" && it.status.as_ref().unwrap().observed_generation >= Some(1);
+            let told = |it: &TenantNotebook| {
+                !message(it).is_empty() && it.status.as_ref().unwrap().observed_generation >= Some(1)
+            };
             let it = world.until(notebooks.clone(), name, "is refused", told).await;
             delete(world, &notebooks, name).await;
             message(&it)
