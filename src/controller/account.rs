@@ -40,6 +40,10 @@ impl Operator {
             tracing::warn!(account = %name, %fault, "finalizer not added");
             return (BTreeSet::new(), Some(backoff(1)));
         }
+        let told = manifest.status.as_ref().and_then(|status| status.observed_generation);
+        if told != manifest.metadata.generation {
+            self.accounts.update(name, |entry| entry.restated = true);
+        }
         match self.look(name, &manifest).await {
             Ok(changed) => {
                 self.accounts.works(name);

@@ -47,6 +47,8 @@ pub(super) struct Entry {
     pub(super) rules: Rules,
     /// The forced reconcile that was answered last.
     pub(super) asked: Asked,
+    /// Whether its manifest said something new since the start.
+    pub(super) restated: bool,
     /// Whether PAI was asked for workspaces since the start.
     pub(super) workspaces_looked_for: bool,
     /// When quotas were last read.

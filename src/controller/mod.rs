@@ -66,6 +66,9 @@ struct Memory {
     failures: u32,
     /// The forced reconciles whose fresh reads were made.
     asked: BTreeMap<ManifestRef, Asked>,
+    /// Whether a manifest or an account of it said something new since the start: then statuses, which another manifest's
+    /// trouble does not hold up, are no proof that all was carried out.
+    unsettled: bool,
 }
 
 /// The operator: everything that its controllers work with.

@@ -69,6 +69,7 @@ impl Operator {
             now: Timestamp::now(),
         };
         let mut wanted = compile(name, &manifests, &context);
+        wanted.settled = self.is_settled(name, &wanted);
         self.ripen(&mut wanted);
         let (accounts, twins) = self.accounts_of(name, &wanted, &context, &snapshot.cluster);
         stand_in(&mut wanted, &twins);
@@ -109,6 +110,16 @@ impl Operator {
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
         look_at.extend(freed.map(|(name, _)| name.clone()));
         Next { again, accounts: look_at.into_iter().collect(), failed: failures > 0 }
+    }
+
+    /// Whether statuses may be believed still: not once anything of the tenant was new in the life of this process.
+    fn is_settled(&self, name: &TenantName, wanted: &Wanted) -> bool {
+        let named = wanted.conduct.iter().filter(|(_, conduct)| conduct.named);
+        let news = !wanted.settled || named.into_iter().any(|(account, _)| self.accounts.entry(account).restated);
+        let mut memory = self.memory.lock();
+        let memory = memory.entry(name.clone()).or_default();
+        memory.unsettled |= news;
+        !memory.unsettled
     }
 
     /// After a start, statuses stay what they are until the accounts were looked at; that wakes the tenants.

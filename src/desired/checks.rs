@@ -35,6 +35,8 @@ impl Compiler<'_> {
                 let message =
                     format!("{} and {first} are the same account, {id}. Take one of the two out.", account.name);
                 self.refuse(&tenant, Some(&AccountName::new(&account.name)), Class::Invalid, message);
+                // Which of the two entries counts is not known: what only one of them asks for stays.
+                self.hold(&tenant);
             }
         }
         self.check_abandoned();

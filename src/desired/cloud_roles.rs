@@ -9,11 +9,11 @@ use kube::ResourceExt;
 use super::dialect::part;
 use super::grants::{Grant, Grants};
 use super::trust::Trust;
-use super::users::{DENIED_POLICY, SUSPENDED_POLICY, everything};
+use super::users::{DENIED_POLICY, everything};
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{self, AssumableBy, TenantRole, TenantUser};
 use crate::model::{Class, ObjRef, PolicyRef, Provider, WantedRole};
-use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT};
+use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, SUSPENDED_POLICY, TAG_PRINCIPAL_TENANT};
 use crate::policy::{self, Document, Effect, Scope, Statement};
 
 /// The longest trust policy that both clouds take, in characters (IAM quotas; RAM says nothing shorter).

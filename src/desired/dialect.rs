@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::users::{SUSPENDED_POLICY, everything};
+use super::users::everything;
 use kube::ResourceExt;
 
 use super::{AccountFacts, Compiler};
 use crate::api::{self, TenantRole};
 use crate::model::{PolicyRef, Provider};
-use crate::names::AccountName;
+use crate::names::{AccountName, SUSPENDED_POLICY};
 use crate::policy::{self, Document, ExpandError, Scope, Statement, Variable, Variables};
 
 /// IAM attaches at most ten managed policies to a user or group (IAM user guide, quotas).

@@ -14,8 +14,11 @@ use crate::model::{
     Class, MaxComputePlace, Provider, ToldMaxCompute, WantedGrants, WantedMaxCompute, WantedMaxComputeRole,
 };
 use crate::names::{AccountName, ManifestKind, ManifestRef};
-use crate::policy::{Document, Scope, Variable};
+use crate::policy::{Document, Effect, Scope, Statement, Variable};
 
+/// All that policies of MaxCompute can speak of.
+const EVERYTHING: [&str; 4] =
+    ["acs:odps:*:projects/*", "acs:odps:*:quotas/*", "acs:odps:*:regions/*/quotas/*", "acs:odps:*:networklinks/*"];
 /// Stands for a user where a role is only tried out.
 const ANYBODY: &str = "user";
 
@@ -213,7 +216,7 @@ impl Compiler<'_> {
         let tenant = self.tenant_name.as_str().replace('-', "_");
         let variables = self.variables(facts, Some(user)).with(Variable::Tenant, tenant).with(Variable::Region, region);
         let variables = variables.unavailable(Variable::Workspace, "MaxCompute has no PAI workspaces");
-        let document = super::dialect::document(facts, statements, &variables)?;
+        let mut document = super::dialect::document(facts, statements, &variables)?;
         for (index, statement) in document.statements.iter().enumerate() {
             let number = index + 1;
             let foreign = |action: &&String| *action != "*" && !action.to_ascii_lowercase().starts_with("odps:");
@@ -228,6 +231,14 @@ impl Compiler<'_> {
                     "statement {number}: {resource:?} is no resource of MaxCompute: write acs:odps:*: and what it is, such as acs:odps:*:projects/acme_prod/*"
                 ));
             }
+        }
+        // MaxCompute does not ask RAM, where the account's denials are on everyone.
+        let denied = facts.manifest.spec.denied_actions.iter();
+        let denied = denied.filter(|action| *action == "*" || action.to_ascii_lowercase().starts_with("odps:"));
+        let denied: Vec<String> = denied.cloned().collect();
+        if !denied.is_empty() {
+            let everything = EVERYTHING.map(str::to_owned).to_vec();
+            document.statements.push(Statement::new(Effect::Deny, Scope::These(denied), Scope::These(everything)));
         }
         Ok(document)
     }

@@ -10,12 +10,11 @@ use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{Grouping, PermissionsBoundary, TenantUser};
 use crate::model::{Class, PolicyRef, Profile, Provider, Tags, WantedUser};
 use crate::names::{
-    AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, boundary_policy, cluster_path,
+    AccountName, ManifestKind, ManifestRef, SUSPENDED_POLICY, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER,
+    boundary_policy, cluster_path,
 };
 use crate::policy::{Document, Effect, Scope, Statement};
 
-/// The inline policy that takes everything away while a user or its tenant is suspended.
-pub const SUSPENDED_POLICY: &str = "tenantry-suspended";
 /// The inline policy that takes everything away from `spec.expiresAt` on, whether the operator runs or not.
 pub const EXPIRY_POLICY: &str = "tenantry-expiry";
 /// The inline policy with the actions that the account denies to everyone.

@@ -49,6 +49,7 @@ impl Compiler<'_> {
                     description.len()
                 );
                 self.refuse(&tenant, Some(&name), Class::Invalid, message);
+                self.hold(&tenant);
                 continue;
             }
             let env = asked.env.iter().map(|env| match env {
@@ -60,6 +61,8 @@ impl Compiler<'_> {
                 let message =
                     "a workspace has the environment prod, or dev and prod. Add prod to spec.accounts[].workspace.env.";
                 self.refuse(&tenant, Some(&name), Class::Invalid, message.to_owned());
+                // What is there stays, with all that is in it.
+                self.hold(&tenant);
                 continue;
             }
             let workspace = WantedWorkspace {

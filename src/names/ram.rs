@@ -4,6 +4,8 @@
 
 use super::{CloudName, ClusterId, DESCRIPTION_PREFIX, short_hash};
 
+/// The inline policy that takes everything away while a user or its tenant is suspended; on RAM the one that stands for it.
+pub const SUSPENDED_POLICY: &str = "tenantry-suspended";
 /// The first part of every ARN of Alibaba Cloud; as an account's partition it says whose account it is.
 pub const RAM_PARTITION: &str = "acs";
 /// Longest name of a RAM user or group, in characters.

@@ -364,6 +364,12 @@ impl Account<'_, '_, '_> {
             self.draft.wanted.conduct.get(self.name).map(|conduct| conduct.max_compute.clone()).unwrap_or_default();
         let is_unread = |project: &String| !room.region.projects.contains_key(project);
         let unread: Vec<String> = told.projects.into_iter().filter(is_unread).collect();
+        let revoked = seen.users.iter().map(|user| {
+            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: user.clone(), still: false };
+            self.odps(&[], room, owner, deed, Vec::new())
+        });
+        let mut before: Vec<_> = revoked.collect();
+        // A project that cannot be read keeps the role, and nobody in it.
         if !unread.is_empty() {
             unread.into_iter().for_each(|project| self.ask(room, MaxComputeQuery::Project(project)));
             return;
@@ -373,15 +379,10 @@ impl Account<'_, '_, '_> {
             let deed = MaxComputeDeed::RemoveFromProject { role: role.clone(), project };
             self.odps(&[], room, owner, deed, Vec::new());
         }
-        let mut before = Vec::new();
         let inside =
             room.region.projects.iter().filter(|(_, roles)| roles.as_ref().is_some_and(|it| it.contains(role)));
         for (project, _) in inside {
             let deed = MaxComputeDeed::RemoveFromProject { role: role.clone(), project: project.clone() };
-            before.push(self.odps(&[], room, owner, deed, Vec::new()));
-        }
-        for user in &seen.users {
-            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: user.clone(), still: false };
             before.push(self.odps(&[], room, owner, deed, Vec::new()));
         }
         self.odps(&before, room, owner, MaxComputeDeed::DropRole(role.clone()), Vec::new());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::account::{Account, Standing};
 use super::conduct::OWN_INLINE;
 use super::{keys, logins};
-use crate::model::{ObjectId, WantedUser};
+use crate::model::{ObjectId, Read, WantedUser};
 use crate::policy::Document;
 
 impl Account<'_, '_, '_> {
@@ -19,7 +19,12 @@ impl Account<'_, '_, '_> {
             let ours = inline.iter().filter(|(name, document)| name.starts_with(OWN_INLINE) && document.only_denies());
             ours.map(|(name, document)| (name.clone(), document.clone())).collect()
         };
-        self.inline(object, &wanted.owner, &denies(&seen.inline), &denies(&wanted.inline));
+        // What was not read yet is asked for here whatever statuses say: a suspension must not wait.
+        if self.inventory.is_unread(object) {
+            self.draft.read(self.name, Read::Object(object.clone()));
+        } else {
+            self.inline(object, &wanted.owner, &denies(&seen.inline), &denies(&wanted.inline));
+        }
         // A key or a login that is not there yet is not made.
         let is_there = |secret| self.cluster.secrets.contains_key(secret);
         let key = wanted.key.as_ref().is_some_and(|wish| wish.inactive || is_there(&wish.secret));

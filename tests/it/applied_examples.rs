@@ -80,6 +80,12 @@ async fn every_example_becomes_ready_and_leaves_nothing_behind() {
     let cluster = world.control_plane.cluster_id().await;
     world.credentials_secret(AWS, &world.moto.operator(&OperatorPolicy::unbounded(&cluster)).await).await;
     world.alibaba_secret(ALIBABA, &world.alibaba.operator(&OperatorPolicy::alibaba()).await).await;
+    // Projects are the account's, and who owns them lets the operator in.
+    world.alibaba.projects(&["insight_ops", "insight_dev", "insight_prod"]).await;
+    world.alibaba.administers_max_compute("insight_ops").await;
+    for project in ["insight_dev", "insight_prod"] {
+        world.alibaba.administers_project(project, true).await;
+    }
     let before = (aws(world).await, account(world).await);
     for directory in directories() {
         println!("{}", directory.display());

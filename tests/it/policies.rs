@@ -52,7 +52,7 @@ pub async fn document(world: &World, policy: &str) -> Option<Value> {
     let all = iam.list_policies().path_prefix("/tenants/").send().await.unwrap().policies.unwrap_or_default();
     let found = all.into_iter().find(|it| it.policy_name() == Some(policy))?;
     let version = iam.get_policy_version().policy_arn(found.arn()?).version_id(found.default_version_id()?);
-    Some(unescaped(&version.send().await.unwrap().policy_version?.document?))
+    Some(unescaped(&version.send().await.ok()?.policy_version?.document?))
 }
 
 /// What the cloud has of a user's key, out of its Secret.

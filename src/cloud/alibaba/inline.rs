@@ -5,13 +5,17 @@ use parking_lot::Mutex;
 
 use super::act::Act;
 use super::policies::{self, Verb, edge_call};
-use super::{lists, shapes};
+use super::{Alibaba, kind, lists, read, shapes};
+use crate::cloud::ownership::not_owned;
 use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Tags};
-use crate::names::{CloudName, ClusterId, TAG_CLUSTER, inline_description, inline_of_description, inline_policy};
+use crate::names::{
+    CloudName, ClusterId, SUSPENDED_POLICY, TAG_CLUSTER, inline_description, inline_of_description, inline_policy,
+};
 use crate::policy::Document;
 
 /// Puts one in force. It is attached first, for somebody else may have it already: a call each for all but the first.
 pub(super) async fn put(
+    cloud: &Alibaba,
     act: &Act<'_>,
     of: &ObjectId,
     name: &str,
@@ -20,14 +24,11 @@ pub(super) async fn put(
 ) -> Result<Effect, Fault> {
     let (cluster, differs) = {
         let inventory = inventory.lock();
+        let users = inventory.users.get(&of.name).map(|user| &user.inline);
         let known = match of.kind {
             ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
             ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
-            ObjectKind::User
-            | ObjectKind::Policy
-            | ObjectKind::Notebook
-            | ObjectKind::MaxCompute
-            | ObjectKind::Workspace => inventory.users.get(&of.name).map(|user| &user.inline),
+            _ => users,
         };
         (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
     };
@@ -36,18 +37,48 @@ pub(super) async fn put(
     if differs {
         // Somebody changed it, or it shall say something else.
         make(act, &cluster, &policy, name, document).await?;
-        policies::attach_new(act, attach).await?;
-        drop_others(act, &cluster, of, name, Some(&policy)).await?;
+        match policies::attach_new(act, attach).await {
+            // There is no place for both.
+            Err(refused) if refused.code.starts_with("LimitExceeded") => {
+                drop_others(act, &cluster, of, name, Some(&policy)).await?;
+                policies::attach_new(act, attach).await?;
+            }
+            attached => {
+                attached?;
+                drop_others(act, &cluster, of, name, Some(&policy)).await?;
+            }
+        }
         return Ok(Effect::Done);
     }
-    match act.join(attach()).await {
+    let attached = match act.join(attach()).await {
         Err(refused) if refused.is("EntityNotExist.Policy") => {
             make(act, &cluster, &policy, name, document).await?;
-            policies::attach_new(act, attach).await?;
+            policies::attach_new(act, attach).await
         }
-        other => other?,
+        other => other,
+    };
+    match attached {
+        Err(refused) if refused.code.starts_with("LimitExceeded") && name == SUSPENDED_POLICY => {
+            make_room(act, &cluster, of).await?;
+            policies::attach_new(act, attach).await?;
+            Ok(Effect::Found(Box::new(read::object(cloud, act, of, inventory).await?)))
+        }
+        other => Ok(other.map(|()| Effect::Done)?),
     }
-    Ok(Effect::Done)
+}
+
+/// Takes one policy off that gives something, for a Deny of everything that finds no place: what it gave comes back when
+/// the Deny goes.
+async fn make_room(act: &Act<'_>, cluster: &ClusterId, of: &ObjectId) -> Result<(), Fault> {
+    let attached = lists::attached(act, of).await?;
+    let gives = |policy: &&serde_json::Value| {
+        policy["PolicyType"] != "System"
+            && inline_of_description(cluster, shapes::text(policy, "Description")).is_none()
+    };
+    if let Some(policy) = attached.iter().find(gives) {
+        act.remove(edge_call(Verb::Detach, of, shapes::text(policy, "PolicyName"), false)).await?;
+    }
+    Ok(())
 }
 
 /// Makes the policy; one that is there and says something else gets another version.
@@ -63,6 +94,11 @@ async fn make(
     match act.send(create).await {
         Err(refused) if refused.exists() => {
             let answer = act.send(policies::get_call(policy)).await?;
+            let whose = shapes::text(&answer["Policy"], "Description");
+            if inline_of_description(cluster, whose) != Some(name) {
+                let object = ObjectId::policy(policy);
+                return Err(not_owned("ram:CreatePolicy", kind(ObjectKind::Policy), &object, None, cluster));
+            }
             if !shapes::document(&answer).is_some_and(|there| there.same_meaning(document)) {
                 policies::new_version(act, policy, document).await?;
             }

@@ -164,7 +164,9 @@ impl Cloud for Alibaba {
             CloudAction::RemoveMember { group, user } => groups::remove_member(&act, group, user).await,
             CloudAction::Attach { to, policy } => policies::attach(self, &act, to, policy).await,
             CloudAction::Detach { from, arn } => policies::detach(&act, from, arn).await,
-            CloudAction::PutInline { of, name, document } => inline::put(&act, of, name, document, inventory).await,
+            CloudAction::PutInline { of, name, document } => {
+                inline::put(self, &act, of, name, document, inventory).await
+            }
             CloudAction::DeleteInline { of, name } => inline::delete(&act, of, name, inventory).await,
             CloudAction::DropLoose(name) => inline::discard(&act, name).await.map(|()| Effect::Done),
             CloudAction::CreateKey(user) => keys::create(&act, user).await,

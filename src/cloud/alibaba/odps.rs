@@ -118,9 +118,11 @@ pub(super) fn numbered(code: String, message: &str) -> String {
     if number.starts_with("ODPS-") { format!("{code}.{number}") } else { code }
 }
 
-/// The texts of all elements of that name, which have no attributes and no elements in them.
+/// The texts of all elements of that name, which have no attributes and no elements in them; an empty one's is empty.
 pub(super) fn elements(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let xml = xml.replace(&format!("<{name}/>"), &format!("{open}{close}"));
+    let xml = xml.replace(&format!("<{name} />"), &format!("{open}{close}"));
     let parts = xml.split(&open).skip(1).filter_map(|part| part.split_once(&close));
     parts.map(|(text, _)| unescape(text)).collect()
 }
@@ -163,6 +165,7 @@ mod tests {
         let code = numbered("NoSuchObject".to_owned(), error["Message"].as_str().unwrap());
         assert_eq!(code, "NoSuchObject.ODPS-0420111");
         assert_eq!(numbered("LimitExceeded.User".to_owned(), "too many"), "LimitExceeded.User");
+        assert_eq!(elements("<Authorization><Result/></Authorization>", "Result"), [""]);
         assert_eq!(elements("<Role><Name>a</Name></Role><Role><Name>b</Name></Role>", "Name"), ["a", "b"]);
     }
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::act::Act;
 use super::call::Call;
-use super::{Alibaba, drain, kind, read, shapes};
+use super::{Alibaba, drain, kind, read};
 use crate::cloud::ownership::judge;
 use crate::model::{Effect, Fault, Inventory, ObjectId, ObjectKind, Profile, Tags, User};
 use crate::names::CloudName;
@@ -42,6 +42,7 @@ pub(super) async fn delete(
     name: &CloudName,
     inventory: &Mutex<Inventory>,
 ) -> Result<Effect, Fault> {
+    let id = inventory.lock().users.get(name).and_then(|user| user.id.clone());
     let call = || Call::ram("DeleteUser").with("UserName", name);
     match act.send(call()).await {
         Err(refused) if refused.conflict() => {
@@ -52,22 +53,15 @@ pub(super) async fn delete(
         Err(refused) if !refused.absent() => return Err(refused.into()),
         _ => {}
     }
-    if cloud.empty_recycle_bin {
-        empty_bin(cloud, act, name).await?;
+    if let Some(id) = id.filter(|_| cloud.empty_recycle_bin) {
+        empty_bin(act, &id).await?;
     }
     Ok(Effect::Done)
 }
 
-/// Deletes a deleted user for good: everyone of that name who is in the bin.
-async fn empty_bin(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<(), Fault> {
-    let principal = cloud.principal(name).await?;
-    let list = || Call::ims("ListUsersInRecycleBin").with("Filter", name);
-    for user in act.pages(list, 100, ("Users", "User")).await? {
-        if shapes::text(&user, "UserPrincipalName") == principal {
-            act.remove(Call::ims("DeleteUserInRecycleBin").with("UserId", shapes::text(&user, "UserId"))).await?;
-        }
-    }
-    Ok(())
+/// Deletes a deleted user for good: this one, and nobody who had its name before.
+async fn empty_bin(act: &Act<'_>, id: &str) -> Result<(), Fault> {
+    act.remove(Call::ims("DeleteUserInRecycleBin").with("UserId", id)).await.map(drop)
 }
 
 /// Shows a user in another way. Both fields are sent: an empty address takes the one that is there away.

@@ -16,8 +16,8 @@ use support::{ACCOUNT, Cloud as Emulator};
 use tenantry::cloud::alibaba::{Alibaba, Credentials, Settings};
 use tenantry::cloud::{Budgets, Cloud as _, Rates};
 use tenantry::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, Login, ObjectId, Read, User, Workspace, WorkspaceAction,
-    WorkspaceFinding, WorkspaceRead, WorkspaceState,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, Login, ObjectId, Profile, Read, User, Workspace,
+    WorkspaceAction, WorkspaceFinding, WorkspaceRead, WorkspaceState,
 };
 use tenantry::names::{CloudName, ClusterId, RAM_PARTITION, workspace_in};
 
@@ -79,7 +79,7 @@ impl Operator {
             arn: String::new(),
             id: None,
             tags: Default::default(),
-            profile: Default::default(),
+            profile: Profile { display_name: name.to_owned(), email: String::new() },
             boundary: None,
             groups: Default::default(),
             attached: Default::default(),

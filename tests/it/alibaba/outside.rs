@@ -19,11 +19,11 @@ use crate::support::{ALIBABA, definitions, delete, of, own_alibaba, ready, says}
 use crate::tenant::launch;
 
 /// Has the official clients compare, and gives what differs.
-async fn compared(world: &World, wanted: &Value) -> String {
+pub async fn compared(world: &World, script: &str, wanted: &Value) -> String {
     let key = root_key();
     let key = format!("{}:{}", key.access_key_id, key.secret());
     let mut python = Command::new(tool("venv-alibaba/bin/python"));
-    python.arg(root().join("tests/alibaba-emulator/clients/made.py"));
+    python.arg(root().join("tests/alibaba-emulator/clients").join(script));
     python.args(["--address", world.alibaba.host(), "--account", ACCOUNT_ID, "--root-key", &key]);
     python.env("PYTHONDONTWRITEBYTECODE", "1").kill_on_drop(true);
     python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -169,11 +169,11 @@ async fn the_official_clients_see_what_the_manifests_say() {
             "PasswordReusePrevention": 5, "MaxLoginAttemps": 5,
         },
     });
-    assert_eq!(compared(world, &wanted).await, "");
+    assert_eq!(compared(world, "made.py", &wanted).await, "");
     // The comparison sees what differs.
     let mut other = wanted.clone();
     other["users"]["of.alice"]["tags"]["tenant"] = json!("beta");
-    assert!(compared(world, &other).await.contains("of.alice: tags"), "it compares");
+    assert!(compared(world, "made.py", &other).await.contains("of.alice: tags"), "it compares");
 
     delete(world, &tenants, "of").await;
     assert_eq!(account(world).await, before);

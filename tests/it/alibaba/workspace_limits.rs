@@ -120,6 +120,7 @@ async fn what_cannot_be_is_said_and_everything_else_goes_on() {
     ready(world, &users_b, "amy").await;
     let retain = json!({"spec": {"deletionPolicy": "Retain"}});
     tenants.patch("lb", &PatchParams::default(), &Patch::Merge(retain)).await.unwrap();
+    ready(world, &tenants, "lb").await;
     delete(world, &users_b, "amy").await;
     delete(world, &tenants, "lb").await;
     let left = workspaces(world).await["lb_lab"].clone();
