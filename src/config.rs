@@ -39,6 +39,10 @@ pub struct RunArgs {
     /// its writes. 0 only where they do not.
     #[arg(long, env = "FRESH_WRITE", default_value = "120", value_name = "SECONDS", value_parser = lag)]
     pub fresh_write: Duration,
+    /// Seconds between two looks at notebooks that start, stop or change: one list call a region and account, however many.
+    /// Shorter than 15 only in tests.
+    #[arg(long, env = "NOTEBOOK_POLL", default_value = "15", value_name = "SECONDS", value_parser = lag, hide = true)]
+    pub notebook_poll: Duration,
     /// Seconds within which everything that no list shows is read: users' keys and logins, and on Alibaba Cloud also what
     /// policies say, who is in which group and what is attached.
     #[arg(long, env = "FULL_CHECK", default_value = "3600", value_name = "SECONDS", value_parser = full)]

@@ -5,8 +5,10 @@
 //! tenant `acme` (`acme.*`) never matches an object of `acme-corp`.
 
 mod max_compute;
+mod notebooks;
 mod pai;
 mod ram;
+mod roles;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,8 +18,10 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 pub use max_compute::*;
+pub use notebooks::{TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook};
 pub use pai::*;
 pub use ram::*;
+pub use roles::*;
 
 /// Longest name of an IAM user or role, in characters (IAM user guide, "IAM and AWS STS quotas").
 pub const AWS_PRINCIPAL_NAME_MAX: usize = 64;

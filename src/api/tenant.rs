@@ -318,6 +318,10 @@ pub struct TenantAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<256>")]
     pub group: Option<String>,
+    /// The role that SageMaker or PAI assumes for the tenant, by ARN; none where it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::text::<512>")]
+    pub execution_role: Option<String>,
     /// The PAI workspace's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<64>")]

@@ -203,10 +203,14 @@ pub struct RoleAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text::<8192>")]
     pub policy: Option<String>,
+    /// The cloud role that may be assumed, by ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::text::<512>")]
+    pub role: Option<String>,
     /// The tenant-level role in MaxCompute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_compute: Option<MaxComputeRoleStatus>,
-    /// Whether the policy is there, as the manifest says.
+    /// Whether policy and role are there, as the manifest says.
     #[serde(default)]
     pub ready: bool,
     /// What is missing, and what would help.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{CloudAction, WorkspaceAction};
+use crate::model::{CloudAction, NotebookAction, RoleAction, WorkspaceAction};
 
 /// The slowest that throttling makes us, in calls a second.
 const FLOOR: f64 = 0.5;
@@ -45,6 +45,8 @@ pub enum Family {
     Read,
     /// Calls of the token service.
     Token,
+    /// Calls of the service that keeps notebooks, at the rate of reads.
+    Notebook,
 }
 
 /// Who is served first.
@@ -68,6 +70,8 @@ impl Priority {
             | CloudAction::Detach { .. }
             | CloudAction::PutInline { .. }
             | CloudAction::DeleteInline { .. }
+            | CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. })
+            | CloudAction::Role(RoleAction::SetTrust { .. } | RoleAction::Delete(_))
             | CloudAction::Workspace(WorkspaceAction::RemoveMember { .. } | WorkspaceAction::RemoveRole { .. })
             | CloudAction::DeleteUser(_) => Self::Urgent,
             CloudAction::MaxCompute(action) if action.takes_away() => Self::Urgent,
@@ -109,6 +113,7 @@ pub struct Budget {
     write: Bucket,
     read: Bucket,
     token: Bucket,
+    notebook: Bucket,
     /// Where the cloud documents a rate for each API, each has a bucket beside its family's.
     apis: Mutex<BTreeMap<Api, Arc<Bucket>>>,
 }
@@ -124,6 +129,7 @@ impl Budget {
             write: Bucket::new(rates.write, 2.0),
             read: Bucket::new(rates.read, 2.0),
             token: Bucket::new(rates.read, 2.0),
+            notebook: Bucket::new(rates.read, 2.0),
             apis: Mutex::default(),
         }
     }
@@ -166,6 +172,7 @@ impl Budget {
             Family::Write => &self.write,
             Family::Read => &self.read,
             Family::Token => &self.token,
+            Family::Notebook => &self.notebook,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 mod deeds;
 mod max_compute;
+mod notebooks;
 mod ram;
+mod roles;
 mod workspaces;
 mod world;
 
@@ -20,8 +22,8 @@ pub(crate) use world::World;
 use super::Cloud;
 use super::ownership::mark_of;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, LastUse, NewKey, NotebookAction, ObjectKind, PasswordRules,
+    Quota, Read, Sweep,
 };
 use crate::names::ClusterId;
 
@@ -194,7 +196,8 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteUser(_) => "DeleteUser",
         CloudAction::SetTags { .. } => "Tag",
         CloudAction::SetProfile { .. } => "UpdateUser",
-        CloudAction::SetBoundary { .. } => "PutUserPermissionsBoundary",
+        CloudAction::SetBoundary { .. } => "PutPermissionsBoundary",
+        CloudAction::Role(action) => roles::operation_of(action),
         CloudAction::CreatePolicy(_) => "CreatePolicy",
         CloudAction::SetDocument { .. } => "CreatePolicyVersion",
         CloudAction::DeletePolicy(_) => "DeletePolicy",
@@ -210,6 +213,13 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::DeleteKey { .. } => "DeleteAccessKey",
         CloudAction::SetLogin { .. } => "CreateLoginProfile",
         CloudAction::DeleteLogin(_) => "DeleteLoginProfile",
+        CloudAction::Notebook(action) => match action {
+            NotebookAction::Create(_) => "CreateNotebook",
+            NotebookAction::Start(_) => "StartNotebook",
+            NotebookAction::Stop { .. } => "StopNotebook",
+            NotebookAction::Update { .. } => "UpdateNotebook",
+            NotebookAction::Delete(_) => "DeleteNotebook",
+        },
         CloudAction::MaxCompute(action) => max_compute::operation_of(&action.deed),
         CloudAction::Workspace(action) => workspaces::operation_of(action),
     }
@@ -232,11 +242,14 @@ impl Cloud for MemoryCloud {
             Read::LastUse { .. } => "GetAccessKeyLastUsed",
             Read::Login(_) => "GetLoginProfile",
             Read::Tags(_) => "GetPolicy",
+            Read::Notebooks(_) => "ListNotebooks",
             Read::Workspace(_) => "ListWorkspaces",
             Read::Object(object) | Read::Mark(object) => match object.kind {
                 ObjectKind::User => "GetUser",
                 ObjectKind::Group => "GetGroup",
                 ObjectKind::Policy => "GetPolicy",
+                ObjectKind::Notebook => "GetNotebook",
+                ObjectKind::Role => "GetRole",
                 ObjectKind::MaxCompute => "GetNothing",
                 ObjectKind::Workspace => "GetWorkspace",
             },
@@ -258,6 +271,7 @@ impl Cloud for MemoryCloud {
                     .policies
                     .get(policy)
                     .map_or(Finding::Absent, |policy| Finding::Tags(policy.tags.clone().unwrap_or_default())),
+                Read::Notebooks(region) => Finding::Notebooks(world.notebook_list(region)),
                 Read::Workspace(read) => world.workspaces(read),
                 Read::Object(object) => world.find(object),
                 Read::MaxCompute(asked) => world.see_max_compute(asked),
@@ -298,6 +312,10 @@ impl Cloud for MemoryCloud {
             Ok(())
         })
         .await
+    }
+
+    async fn issuer_of(&self, _provider: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

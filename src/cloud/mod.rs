@@ -49,6 +49,10 @@ pub trait Cloud: Send + Sync {
     /// Puts the rules for passwords in force, whole. May be repeated.
     fn set_password_rules(&self, rules: &PasswordRules) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// The issuer that an OIDC provider of the account stands for; none where it is not told, empty where there is no such
+    /// provider.
+    fn issuer_of(&self, provider: &str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+
     /// Whether a new key works by now: asks the cloud once, with that key, who it is.
     fn answers(&self, key: &NewKey) -> impl Future<Output = Result<bool, Fault>> + Send;
 }
@@ -117,6 +121,15 @@ impl Cloud for AnyCloud {
             Self::Alibaba(alibaba) => alibaba.set_password_rules(rules).await,
             #[cfg(test)]
             Self::Memory(memory) => memory.set_password_rules(rules).await,
+        }
+    }
+
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        match self {
+            Self::Aws(aws) => aws.issuer_of(provider).await,
+            Self::Alibaba(alibaba) => alibaba.issuer_of(provider).await,
+            #[cfg(test)]
+            Self::Memory(memory) => memory.issuer_of(provider).await,
         }
     }
 

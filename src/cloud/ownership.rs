@@ -38,12 +38,15 @@ pub(super) fn mark_of(found: &Finding, cluster: &ClusterId) -> Option<Mark> {
         Finding::User(user) => user.mark(),
         Finding::Policy(policy) => policy.mark(cluster),
         Finding::Group(group) => group.mark(cluster),
+        Finding::Notebook(notebook) => notebook.mark(),
+        Finding::Role(role) => role.mark(),
         Finding::Workspace(WorkspaceFinding::One(workspace)) => workspace.mark(),
         Finding::Mark { mark, .. } => mark.clone(),
         Finding::Absent
         | Finding::Keys(_)
         | Finding::LastUse { .. }
         | Finding::Login(_)
+        | Finding::Notebooks(_)
         | Finding::Tags(_)
         | Finding::MaxCompute(_)
         | Finding::Workspace(_) => None,

@@ -5,6 +5,7 @@ mod contract;
 mod events;
 mod faults;
 mod finalizer;
+mod issuer;
 mod kept;
 mod key_data;
 mod link;
@@ -29,6 +30,7 @@ pub(crate) mod memory;
 pub use contract::Cluster;
 pub use events::{Events, Tone};
 pub use finalizer::{FINALIZER, Finalizers, has as has_finalizer};
+pub use issuer::token_issuer;
 pub use kept::Manifest;
 pub use link::WriteCounts;
 pub use once::{cluster_id, missing_crds, read_once, read_secret_data};
@@ -50,7 +52,7 @@ use crate::model::KubeKind;
 pub const FIELD_MANAGER: &str = "tenantry";
 
 /// The kinds that are watched by our label. Namespaces are watched all, by their metadata.
-const LABELLED_KINDS: [KubeKind; 7] = [
+const LABELLED_KINDS: [KubeKind; 8] = [
     KubeKind::ClusterRole,
     KubeKind::ClusterRoleBinding,
     KubeKind::ResourceQuota,
@@ -58,4 +60,5 @@ const LABELLED_KINDS: [KubeKind; 7] = [
     KubeKind::NetworkPolicy,
     KubeKind::Role,
     KubeKind::RoleBinding,
+    KubeKind::ServiceAccount,
 ];

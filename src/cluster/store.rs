@@ -13,7 +13,7 @@ use super::kept;
 use super::table::{Kept as _, Key};
 use super::tables::{Tables, Watched, wakes_of};
 use super::wakes::{Wake, Wakes};
-use crate::api::{CloudAccount, Tenant};
+use crate::api::{CloudAccount, Tenant, TenantNotebook};
 use crate::model::{KubeKind, NamespaceSeen, ObjRef, SecretTarget, WorkloadSeen};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 
@@ -283,6 +283,12 @@ impl Store {
             .filter(|(_, tenant)| uses(tenant))
             .map(|(key, _)| TenantName::new(key.name.clone()))
             .collect()
+    }
+
+    pub(super) fn notebooks_in(&self, name: &AccountName) -> Vec<Arc<TenantNotebook>> {
+        let tables = self.lock();
+        let of_account = tables.notebooks.iter().filter(|(_, notebook)| notebook.spec.account == name.as_str());
+        of_account.map(|(_, notebook)| notebook.clone()).collect()
     }
 
     /// Namespaces that tenants name or that carry a tenant's label: where Secrets of ours may be.

@@ -172,6 +172,12 @@ impl World {
         self.store.tenants_of_account(name)
     }
 
+    /// The TenantNotebooks in a CloudAccount, those that are being deleted too.
+    #[must_use]
+    pub fn notebooks_in(&self, name: &AccountName) -> Vec<Arc<TenantNotebook>> {
+        self.store.notebooks_in(name)
+    }
+
     /// Namespaces where TenantUsers live: where Secrets of ours may be.
     #[must_use]
     pub fn namespaces_of_users(&self) -> BTreeSet<String> {

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod connect;
 pub mod crds;
+pub mod notebook;
 pub mod plan;
 pub mod run;
 pub mod show;
@@ -24,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Print the CustomResourceDefinitions, or write them to a directory.
     Crds(crds::Args),
+    /// Open a notebook.
+    Notebook(notebook::Args),
     /// Show what lies between manifests, in the cluster or in files, and the clouds; changes nothing.
     Plan(Box<plan::Args>),
     /// Run the operator.
@@ -38,6 +41,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result: Result<ExitCode, String> = match self.command {
             Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
+            Command::Notebook(args) => block_on(notebook::run(&args)).map(|()| ExitCode::SUCCESS),
             Command::Plan(args) => block_on(plan::run(&args)),
             Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
             Command::Show(args) => block_on(show::run(&args)),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::Proof;
 use crate::cloud::{Calls, Rates};
-use crate::cluster::{World, cluster_id, missing_crds};
+use crate::cluster::{World, cluster_id, missing_crds, token_issuer};
 use crate::config::RunArgs;
 use crate::controller::{Accounts, Operator, Settings};
 use crate::lease::{self, Elector, Ended, KubeSlot};
@@ -41,6 +41,7 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
     let elector = Elector::new(KubeSlot::new(lease_client, &args.namespace, LEASE), args.identity(), settings);
     let mut leadership = elector.leadership();
 
+    let issuer = token_issuer(&client).await;
     let world = Arc::new(World::start(client, &args.namespace));
     let calls = Arc::new(Calls::default());
     let passes = Passes::default();
@@ -66,9 +67,11 @@ pub async fn run(args: RunArgs) -> Result<(), String> {
                     service_account: args.service_account.clone(),
                     proof: Proof { pause: args.key_proof, ..Proof::default() },
                     fresh_write: args.fresh_write,
+                    notebook_poll: args.notebook_poll,
                     full_check: args.full_check,
                     orphan_age: args.orphan_age,
                     concurrency: args.concurrency,
+                    issuer: issuer.clone(),
                 };
                 let accounts = Accounts::new(cluster.clone(), rates, calls.clone());
                 let operator =

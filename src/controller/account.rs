@@ -69,14 +69,6 @@ impl Operator {
         if let Some(fault) = self.accounts.entry(name).rules.fault {
             return (judge(&fault, 1).0, again);
         }
-        let spec = &manifest.spec;
-        let aws = spec.aws.as_ref().and_then(|aws| aws.oidc_provider.as_ref()).map(|_| "aws");
-        let alibaba = || spec.alibaba.as_ref().and_then(|alibaba| alibaba.oidc_provider.as_ref()).map(|_| "alibaba");
-        if let Some(cloud) = aws.or_else(alibaba) {
-            let message =
-                format!("spec.{cloud}.oidcProvider is not supported yet; everything else is carried out. Take it out.");
-            return (Verdict::Stalled(Reason::Invalid, message), again);
-        }
         (Verdict::Ready(Reason::Provisioned, "credentials work and the account is read".to_owned()), again)
     }
 
@@ -108,11 +100,21 @@ impl Operator {
                 entry.rules_at = Some(Instant::now());
             });
         }
+        let provider = manifest.spec.alibaba.as_ref().and_then(|it| it.oidc_provider.as_ref());
+        if let Some(provider) = provider.filter(|_| due || entry.issuer.is_none()) {
+            let issuer = account.cloud.issuer_of(provider).await?;
+            if issuer != entry.issuer {
+                changed.extend(self.world.tenants_of_account(name));
+                self.accounts.update(name, |entry| entry.issuer = issuer);
+            }
+        }
         if entry.quotas_at.is_none_or(|at| at.elapsed() >= QUOTAS_EVERY) {
             let quotas = account.cloud.quotas().await?;
             account.inventory.lock().quotas = quotas;
             self.accounts.update(name, |entry| entry.quotas_at = Some(Instant::now()));
         }
+        let swept = due || entry.failures > 0;
+        changed.extend(self.look_at_notebooks(name, manifest, &account, swept).await);
         if self.accounts.is_first(name) {
             changed.extend(self.slice(name, &account).await?);
         }
@@ -176,7 +178,9 @@ impl Operator {
         let interval = manifest.spec.drift_check_interval.get();
         let since = self.accounts.entry(name).swept_at.map(|at| at.elapsed()).unwrap_or_default();
         let slice = SLICE_STEP.min(self.settings.full_check / SLICES);
-        interval.saturating_sub(since).clamp(HALF_A_SECOND, slice.max(HALF_A_SECOND))
+        let look = interval.saturating_sub(since).min(slice.max(HALF_A_SECOND));
+        let list = self.accounts.entry(name).account.and_then(|account| self.until_next_list(&account));
+        list.map_or(look, |list| look.min(list)).max(HALF_A_SECOND)
     }
 
     async fn say(&self, name: &AccountName, manifest: &Arc<CloudAccount>, verdict: &Verdict) {
@@ -307,8 +311,11 @@ fn judge(fault: &Fault, failures: u32) -> (Verdict, Duration) {
         Class::Throttled => (Verdict::Unchanged(Reason::Throttled, message), backoff(failures)),
         Class::Transient if failures >= 3 => (Verdict::Unknown(Reason::CloudError, message), backoff(failures)),
         Class::Transient => (Verdict::Unchanged(Reason::CloudError, message), backoff(failures)),
-        Class::Invalid | Class::NotAllowed | Class::NotOwned | Class::LimitExceeded | Class::QuotaExceeded => {
-            (Verdict::Stalled(Reason::Invalid, message), Duration::from_secs(300))
-        }
+        Class::Invalid
+        | Class::NotAllowed
+        | Class::NotOwned
+        | Class::LimitExceeded
+        | Class::QuotaExceeded
+        | Class::Failed => (Verdict::Stalled(Reason::Invalid, message), Duration::from_secs(300)),
     }
 }

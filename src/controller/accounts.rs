@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     /// When that of each object is read next which no bulk call shows.
     pub(super) turns: BTreeMap<ObjectId, Instant>,
+    /// The issuer that the account's OIDC provider stands for, once it was asked for.
+    pub(super) issuer: Option<String>,
     /// When the account was last read whole.
     pub(super) swept_at: Option<Instant>,
     /// When the account's rules were last compared.
@@ -185,7 +187,8 @@ impl Accounts {
             let unreadable = entry.is_unreadable();
             let id = entry.id.filter(|_| swept);
             let manifest = manifest.clone();
-            (name.clone(), AccountFacts { manifest, id, partition: entry.partition, trouble, unreadable })
+            let (partition, issuer) = (entry.partition, entry.issuer);
+            (name.clone(), AccountFacts { manifest, id, partition, trouble, unreadable, issuer })
         };
         manifests.iter().map(facts).collect()
     }

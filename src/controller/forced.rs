@@ -97,10 +97,12 @@ impl Operator {
         }
         for object in objects {
             let reads = match object.kind {
-                ObjectKind::Policy => vec![Read::Object(object.clone())],
-                ObjectKind::User | ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => {
-                    account.inventory.lock().hidden_parts(&object)
-                }
+                ObjectKind::Policy | ObjectKind::Role => vec![Read::Object(object.clone())],
+                ObjectKind::User
+                | ObjectKind::Group
+                | ObjectKind::Notebook
+                | ObjectKind::MaxCompute
+                | ObjectKind::Workspace => account.inventory.lock().hidden_parts(&object),
             };
             for read in reads {
                 account.learn(&read).await?;

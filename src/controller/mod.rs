@@ -5,6 +5,7 @@ mod accounts;
 mod announce;
 mod forced;
 mod max_compute;
+mod notebooks;
 mod orphans;
 mod pass;
 mod queue;
@@ -42,10 +43,14 @@ pub struct Settings {
     pub namespace: String,
     /// The operator's ServiceAccount.
     pub service_account: String,
+    /// Who issues the tokens of this cluster's ServiceAccounts, where the API server says.
+    pub issuer: Option<String>,
     /// How new keys are proved.
     pub proof: Proof,
     /// How long after a write of ours a sweep says nothing about that object.
     pub fresh_write: Duration,
+    /// How often notebooks that are on their way are looked at, all of a region at once.
+    pub notebook_poll: Duration,
     /// Within which time everything is read that no list shows.
     pub full_check: Duration,
     /// How long something must have been an orphan before anything is done about it.

@@ -233,7 +233,12 @@ fn is_quiet(inventory: &Inventory, object: &ObjectId) -> bool {
             let keys = inventory.users.get(&object.name).and_then(|user| user.keys.as_ref());
             keys.is_some_and(|keys| keys.iter().all(|key| !key.active))
         }
-        ObjectKind::Group | ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => true,
+        ObjectKind::Group
+        | ObjectKind::Policy
+        | ObjectKind::Role
+        | ObjectKind::Notebook
+        | ObjectKind::MaxCompute
+        | ObjectKind::Workspace => true,
     }
 }
 

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::core::object::HasStatus;
 
 use super::accounts::backoff;
+use super::notebooks::set_going;
 use super::settle::{Settled, Stage, settle};
 use super::{Memory, Operator};
 use crate::api::{ObservedStatus, Reason};
@@ -20,7 +21,9 @@ use crate::desired::{Context, Manifests, compile, manifest_ref};
 use crate::model::{Class, ClusterState, Fault, Inventory, Life, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::plan::Outcome;
-use crate::status::{AccountView, Report, Verdict, role_status, tenant_status, unsupported_status, user_status};
+use crate::status::{
+    AccountView, Report, Verdict, notebook_status, notebook_words, role_status, tenant_status, user_status,
+};
 
 /// Even where nothing wakes it, a tenant is compared this often.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(600);
@@ -62,6 +65,7 @@ impl Operator {
             accounts: facts,
             operator_namespace: self.settings.namespace.clone(),
             operator_account: self.settings.service_account.clone(),
+            issuer: self.settings.issuer.clone(),
             now: Timestamp::now(),
         };
         let mut wanted = compile(name, &manifests, &context);
@@ -102,6 +106,7 @@ impl Operator {
         let released = self.release(&manifests, &wanted, &settled, &accounts, &context).await;
         let again = again(&wanted, &settled, failures, released, gate() == Gate::OutOfDate);
         let mut look_at = self.note_orphans(&wanted, &settled, &accounts).await;
+        look_at.extend(set_going(&settled));
         let freed = snapshot.accounts.iter().filter(|(_, it)| it.metadata.deletion_timestamp.is_some());
         look_at.extend(freed.map(|(name, _)| name.clone()));
         Next { again, accounts: look_at.into_iter().collect(), failed: failures > 0 }
@@ -143,6 +148,10 @@ impl Operator {
         {
             self.finalizers.add(user.as_ref()).await?;
         }
+        let notebooks = manifests.notebooks.iter();
+        for notebook in notebooks.filter(|it| counts(it.namespace(), it.metadata.deletion_timestamp.is_some())) {
+            self.finalizers.add(notebook.as_ref()).await?;
+        }
         Ok(())
     }
 
@@ -177,6 +186,7 @@ impl Operator {
             }
             let (stands, account) = chosen.entry(inventory).or_insert_with(|| (each.clone(), account)).clone();
             if wanted.accounts.contains_key(&each)
+                || wanted.notebook_regions.contains_key(&each)
                 || in_secrets.contains(each.as_str())
                 || wanted.conduct.get(&each).is_some_and(|conduct| !conduct.max_compute.places.is_empty())
                 || wanted.conduct.get(&each).is_some_and(|conduct| conduct.workspace_in.is_some())
@@ -253,8 +263,8 @@ impl Operator {
         }
         for notebook in &manifests.notebooks {
             let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
-            let verdict = report.verdict(&subject, "");
-            let status = unsupported_status(notebook.status.as_ref(), notebook.as_ref(), &verdict, now);
+            let verdict = report.verdict(&subject, &notebook_words(&report, &subject));
+            let status = notebook_status(&report, notebook, &verdict, now);
             self.write(notebook.as_ref(), status, &subject, &verdict, settled).await;
             troubled.push((subject, verdict));
         }
@@ -322,6 +332,13 @@ fn still(manifests: &Manifests, now: Timestamp) -> BTreeMap<ManifestRef, Reason>
             still.insert(subject, Reason::Expired);
         }
     }
+    for notebook in &manifests.notebooks {
+        let user = manifests.users.iter().find(|user| user.name_any() == notebook.spec.user);
+        let reason = user.and_then(|user| still.get(&manifest_ref(ManifestKind::TenantUser, user.as_ref())).copied());
+        if let Some(reason) = reason {
+            still.insert(manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref()), reason);
+        }
+    }
     still
 }
 
@@ -350,7 +367,9 @@ fn again(wanted: &Wanted, settled: &Settled, failures: u32, released: bool, out_
             due = due.min(match fault.class {
                 Class::Waiting | Class::AccountNotReady | Class::TenantNotFound => Duration::from_secs(15),
                 Class::AccessDenied => Duration::from_secs(300),
-                Class::NotOwned | Class::QuotaExceeded | Class::LimitExceeded => Duration::from_secs(600),
+                Class::NotOwned | Class::QuotaExceeded | Class::LimitExceeded | Class::Failed => {
+                    Duration::from_secs(600)
+                }
                 Class::Throttled => Duration::from_secs(1),
                 Class::Transient => backoff(failures),
                 Class::Invalid | Class::NotAllowed => AT_LEAST_EVERY,

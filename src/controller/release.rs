@@ -9,7 +9,7 @@ use super::settle::Settled;
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
-use crate::desired::{AccountFacts, Context, Manifests, manifest_ref};
+use crate::desired::{AccountFacts, Context, Manifests, manifest_ref, notebook_region};
 use crate::model::{Life, Read, SecretSeen, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
@@ -67,6 +67,19 @@ impl Operator {
             let told = role.status.iter().flat_map(|it| &it.accounts).map(|it| AccountName::new(&it.name));
             let named: Vec<AccountName> = told.chain(named_by_tenant.clone()).collect();
             all &= self.let_go(role.as_ref(), free(&subject, &named)).await;
+        }
+        for notebook in manifests.notebooks.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
+            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
+            let account = AccountName::new(&notebook.spec.account);
+            let made = notebook.status.as_ref().is_some_and(|status| status.instance.is_some());
+            // Where nobody could look, it may be there.
+            let unseen = made
+                && is_cleaned(&account)
+                && context.accounts.get(&account).is_some_and(|facts| {
+                    let region = notebook_region(notebook, &facts.manifest);
+                    !accounts.get(&account).is_some_and(|it| it.inventory.lock().knows_notebooks(&region))
+                });
+            all &= self.let_go(notebook.as_ref(), !unseen && free(&subject, &[account])).await;
         }
         if let Some(tenant) = manifests.tenant.as_ref().filter(|_| wanted.life == Life::Deleting) {
             let snapshot = self.world.snapshot(&wanted.tenant);

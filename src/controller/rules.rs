@@ -55,6 +55,7 @@ impl Operator {
             partition: account.inventory.lock().partition.clone(),
             trouble: None,
             unreadable: false,
+            issuer: None,
         };
         let wanted = account_rules(name, &facts, id, &self.settings.cluster);
         let seen = if wanted.passwords.is_some() { account.cloud.password_rules().await? } else { None };

@@ -7,7 +7,7 @@ use super::Operator;
 use crate::api::CloudAccount;
 use crate::apply::Account;
 use crate::cloud::AnyCloud;
-use crate::model::{Class, Inventory, ObjectId, ObjectKind, Read, State, WorkspaceRead};
+use crate::model::{Class, Finding, Inventory, ObjectId, ObjectKind, Read, WorkspaceRead};
 use crate::names::{AccountName, TenantName};
 
 impl Operator {
@@ -47,7 +47,7 @@ impl Operator {
 }
 
 /// What is known of the tenants' workspaces.
-fn ours(inventory: &Inventory) -> BTreeMap<ObjectId, (TenantName, State)> {
+fn ours(inventory: &Inventory) -> BTreeMap<ObjectId, (TenantName, Option<Finding>)> {
     let objects = inventory.with_hidden_parts().into_iter().filter(|object| object.kind == ObjectKind::Workspace);
     let ours = objects.filter_map(|object| {
         let tenant = inventory.mark(&object)?.tenant;

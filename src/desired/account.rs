@@ -17,8 +17,10 @@ const RAM_MINIMUM_LENGTH: i32 = 8;
 const PRINCIPAL_TENANT: &str = "aws:PrincipalTag/tenant";
 const RESOURCE_TENANT: &str = "aws:ResourceTag/tenant";
 const REQUEST_TENANT: &str = "aws:RequestTag/tenant";
+const PRINCIPAL_USER: &str = "aws:PrincipalTag/user";
+const REQUEST_USER: &str = "aws:RequestTag/user";
 /// Every act by which somebody could come to more rights, own or another's.
-const ESCALATION: [&str; 24] = [
+const ESCALATION: [&str; 23] = [
     "iam:Accept*",
     "iam:Add*",
     "iam:Attach*",
@@ -37,7 +39,6 @@ const ESCALATION: [&str; 24] = [
     "iam:Upload*",
     "sts:AssumeRoot",
     "sts:GetFederationToken",
-    "sts:TagSession",
     "organizations:*",
     "account:*",
     "identitystore:*",
@@ -119,7 +120,9 @@ fn managed_boundary(partition: &str, id: &str, cluster: &ClusterId) -> Document 
     let own_roles = Scope::AllBut(vec![own("role")]);
     let vendors = format!("arn:{partition}:iam::aws:policy/*");
     let own_identities = Scope::AllBut(vec![own("user"), own("group"), own("role"), own("policy"), vendors]);
-    let marks = [TAG_PRINCIPAL_USER, TAG_CLUSTER, TAG_TENANT, TAG_OWNER, TAG_UID];
+    let marks = [TAG_CLUSTER, TAG_TENANT, TAG_OWNER, TAG_UID];
+    let sessions = || these(&["sts:AssumeRole", "sts:TagSession"]);
+    let all_but_sessions = Scope::AllBut(sessions().patterns().to_vec());
     Document::aws(vec![
         named(Statement::new(Effect::Allow, everything.clone(), everything.clone()), "Ceiling"),
         named(Statement::new(Effect::Deny, these(&ESCALATION), everything.clone()), "NoEscalation"),
@@ -141,6 +144,21 @@ fn managed_boundary(partition: &str, id: &str, cluster: &ClusterId) -> Document 
                 &marks,
             ),
             "MarksAreOurs",
+        ),
+        named(
+            Statement::new(Effect::Deny, all_but_sessions, everything.clone()).when(
+                "ForAnyValue:StringEquals",
+                "aws:TagKeys",
+                &[TAG_PRINCIPAL_USER],
+            ),
+            "UsersAreOurs",
+        ),
+        // With a session goes one's own name, and no other's.
+        named(
+            Statement::new(Effect::Deny, sessions(), everything.clone())
+                .when("StringNotEquals", REQUEST_USER, &[&format!("${{{PRINCIPAL_USER}}}")])
+                .when("Null", REQUEST_USER, &["false"]),
+            "OwnSessionsOnly",
         ),
         named(
             Statement::new(Effect::Deny, everything.clone(), everything.clone())

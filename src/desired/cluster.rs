@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::credentials::{console_secret_name, secret_name};
+use super::keyless::RRSA_INJECTION;
 use super::{Compiler, manifest_ref};
 use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantRole, TenantUser};
 use crate::model::{Class, KubeKind, KubeObject, ObjRef, WantedNamespace, label_of_tenant};
@@ -56,10 +57,12 @@ impl Compiler<'_> {
         reserved
     }
 
-    fn put(&mut self, subject: &ManifestRef, at: ObjRef, mut body: Value) {
+    /// `body` may hold annotations of its own, and no other metadata.
+    pub(super) fn put(&mut self, subject: &ManifestRef, at: ObjRef, mut body: Value) {
         let (key, value) = label_of_tenant(self.tenant_name);
         let applied = short_hash(&body.to_string());
-        body["metadata"] = json!({"labels": {key: value}, "annotations": {APPLIED: applied}});
+        body["metadata"]["labels"] = json!({key: value});
+        body["metadata"]["annotations"][APPLIED] = applied.into();
         self.cluster.objects.insert(at.clone(), (subject.clone(), KubeObject { at, body }));
     }
 
@@ -73,6 +76,10 @@ impl Compiler<'_> {
         labels.extend([label_of_tenant(self.tenant_name)]);
         for mode in ["enforce", "warn", "audit"] {
             labels.insert(format!("pod-security.kubernetes.io/{mode}"), namespace.pod_security.as_str().to_owned());
+        }
+        if self.wants_rrsa(&namespace.service_accounts) {
+            let (key, value) = RRSA_INJECTION;
+            labels.insert(key.to_owned(), value.to_owned());
         }
         self.cluster.namespaces.insert(namespace.name.clone(), WantedNamespace { labels });
 

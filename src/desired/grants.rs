@@ -11,6 +11,8 @@ use crate::policy::Document;
 /// One role, compiled.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
+    /// The TenantRole.
+    pub(super) manifest: ManifestRef,
     /// The TenantRole's name.
     pub(super) role: String,
     /// Whether every user has it.
@@ -25,6 +27,13 @@ pub(super) struct Grant {
     pub(super) templates: BTreeMap<AccountName, Template>,
     /// What it gives in PAI workspaces.
     pub(super) in_workspaces: InWorkspaces,
+}
+
+impl Grant {
+    /// Whether this is what a manifest gives: of several roles of one name the oldest counts.
+    pub(super) fn is_of(&self, manifest: &ManifestRef) -> bool {
+        self.manifest == *manifest
+    }
 }
 
 /// What each user's own policy of a role is made from.

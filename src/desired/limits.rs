@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Compiler, manifest_ref};
-use crate::api::{Tenant, TenantUser};
+use crate::api::{Tenant, TenantNotebook, TenantUser};
 use crate::model::Class;
-use crate::names::ManifestKind;
+use crate::names::{ManifestKind, ManifestRef};
 
 /// How many access keys a user wants: one in each of its accounts.
 #[must_use]
@@ -47,5 +47,35 @@ impl Compiler<'_> {
             }
         }
         (room, over)
+    }
+
+    /// Whether the limits leave room for one more notebook of its type; `count` is how many have found room so far.
+    pub(super) fn notebook_is_within_limits(
+        &mut self,
+        subject: &ManifestRef,
+        notebook: &TenantNotebook,
+        count: &mut i32,
+    ) -> bool {
+        let Some(limits) = self.tenant.spec.limits.clone() else { return true };
+        let wanted = &notebook.spec.instance_type;
+        let types = &limits.instance_types;
+        if !types.is_empty() && !types.contains(wanted) {
+            let message = format!(
+                "instance type {wanted} is not allowed: spec.limits.instanceTypes of the Tenant has {}. Choose one of these, or add it there.",
+                types.join(", ")
+            );
+            self.refuse(subject, None, Class::LimitExceeded, message);
+            return false;
+        }
+        if let Some(limit) = limits.notebooks.filter(|limit| *count >= *limit) {
+            let message = format!(
+                "with this notebook the tenant wants {} notebooks, and spec.limits.notebooks of the Tenant is {limit}. Raise it, or delete another notebook.",
+                *count + 1
+            );
+            self.refuse(subject, None, Class::LimitExceeded, message);
+            return false;
+        }
+        *count += 1;
+        true
     }
 }

@@ -1,22 +1,30 @@
 //! Manifests → what should exist. Pure: no cloud, no cluster, no clock but the one that is handed in.
 
 mod account;
+mod checks;
+mod cloud_roles;
 mod cluster;
 mod conduct;
 mod credentials;
 mod dialect;
+mod execution;
 mod grants;
+mod keyless;
 mod limits;
 mod max_compute;
+mod notebooks;
+mod passing;
 mod ram;
 mod roles;
+mod schedule;
 mod settled;
-mod unsupported;
+mod trust;
 mod users;
 mod workspaces;
 
 pub use conduct::given_up;
 pub use limits::keys_wanted;
+pub use notebooks::notebook_region;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,6 +68,8 @@ pub struct AccountFacts {
     /// Whether the last looks at it failed in a way that does not pass by itself: credentials that are refused or missing,
     /// or an endpoint that has not answered for a while.
     pub unreadable: bool,
+    /// The issuer that its OIDC provider of this cluster stands for, where that was asked for and answered.
+    pub issuer: Option<String>,
 }
 
 impl AccountFacts {
@@ -93,6 +103,8 @@ pub struct Context {
     pub operator_namespace: String,
     /// The operator's ServiceAccount.
     pub operator_account: String,
+    /// Who issues the tokens of this cluster's ServiceAccounts, where the API server says.
+    pub issuer: Option<String>,
     /// Now.
     pub now: Timestamp,
 }
@@ -131,6 +143,7 @@ pub fn compile(name: &TenantName, manifests: &Manifests, context: &Context) -> W
         retain: retains,
         settled: settled::settled(manifests, context),
         conduct: conduct::conduct(manifests, context),
+        notebook_regions: notebooks::regions(manifests, context),
         accounts: BTreeMap::new(),
         cluster: WantedCluster::default(),
         refusals: Vec::new(),
@@ -234,11 +247,12 @@ fn lives(manifests: &Manifests) -> BTreeMap<ManifestRef, ManifestLife> {
     lives
 }
 
-/// The first moment after now at which a user expires or has a role no longer.
+/// The first moment after now at which a user expires, has a role no longer, or a notebook is to start or stop.
 fn next_change(manifests: &Manifests, now: Timestamp) -> Option<Timestamp> {
     let expiries = manifests.users.iter().filter_map(|user| user.spec.expires_at.as_ref());
     let ends = manifests.users.iter().flat_map(|user| &user.spec.temporary_roles).map(|role| &role.until);
-    expiries.chain(ends).map(|time| time.0).filter(|time| *time > now).min()
+    let scheduled = manifests.notebooks.iter().filter_map(|notebook| schedule::next(notebook, now));
+    expiries.chain(ends).map(|time| time.0).chain(scheduled).filter(|time| *time > now).min()
 }
 
 impl Compiler<'_> {
@@ -247,11 +261,8 @@ impl Compiler<'_> {
         self.workspaces();
         let roles = self.allowed(ManifestKind::TenantRole, &manifests.roles);
         let users = self.allowed(ManifestKind::TenantUser, &manifests.users);
-        for notebook in self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks) {
-            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
-            self.refuse(&subject, None, Class::Invalid, "TenantNotebooks are not supported yet".to_owned());
-            self.hold(&subject);
-        }
+        let notebooks = self.allowed(ManifestKind::TenantNotebook, &manifests.notebooks);
+        self.notebooks(&notebooks, &users);
         let mut compiled = Vec::with_capacity(roles.len());
         for role in &roles {
             compiled.push(self.role(role));
@@ -268,6 +279,9 @@ impl Compiler<'_> {
         // Lowering a limit takes nothing from those who are there.
         let there = |user: &&Arc<TenantUser>| user.status.as_ref().is_some_and(|status| !status.accounts.is_empty());
         users.extend(over.iter().filter(there).cloned());
+        self.assumable_roles(&roles, &users, &grants);
+        self.service_accounts(&grants);
+        self.execution_roles(&roles, &users, &notebooks, &grants);
         self.max_compute(&roles, &users);
         self.cluster(&roles, &users);
     }

@@ -84,6 +84,7 @@ mod tests {
             partition: String::new(),
             trouble: None,
             unreadable: false,
+            issuer: None,
         }
     }
 

@@ -23,6 +23,7 @@ impl Compiler<'_> {
         self.check_role(&subject, role);
         let in_workspaces = self.workspace_roles(&subject, role);
         let mut grant = Grant {
+            manifest: subject.clone(),
             in_workspaces,
             role: role.name_any(),
             default: role.spec.default,
@@ -35,12 +36,16 @@ impl Compiler<'_> {
             let Some(part) = part(role, &facts) else { continue };
             let per_user = part.is_per_user(&facts);
             let mut attached = part.policies;
-            if !part.statements.is_empty() {
+            let mut statements = part.statements.to_vec();
+            statements.extend(self.right_to_assume(role, &facts).filter(|_| !per_user));
+            if !statements.is_empty() {
                 let tags = self.tags(&facts, &subject, &BTreeMap::new());
                 let refused = facts.refused_tags(&tags).map_or(Ok(()), Err);
-                match refused.and_then(|()| self.documents(&facts, part.statements, Some(ANYBODY))) {
+                let own = refused.and_then(|()| self.documents(&facts, part.statements, Some(ANYBODY)));
+                let own = own.and_then(|documents| self.only_own_roles(&facts, documents));
+                match own.and_then(|_| self.documents(&facts, &statements, Some(ANYBODY))) {
                     Ok(_) if per_user => {
-                        let template = Template { role: subject.clone(), statements: part.statements.to_vec() };
+                        let template = Template { role: subject.clone(), statements };
                         grant.templates.insert(name.clone(), template);
                     }
                     Ok(documents) => {

@@ -15,6 +15,7 @@ pub(super) fn settled(manifests: &Manifests, context: &Context) -> bool {
     told(tenant.meta().generation, tenant.status.as_ref().map(|it| it as &dyn Told))
         && accounts.all(|it| told(it.meta().generation, it.status.as_ref().map(|it| it as &dyn Told)))
         && manifests.roles.iter().all(|it| told(it.meta().generation, it.status.as_ref().map(|it| it as &dyn Told)))
+        && manifests.notebooks.iter().all(|it| told(it.meta().generation, it.status.as_ref().map(|it| it as &dyn Told)))
         && manifests.users.iter().all(|it| told(it.meta().generation, it.status.as_ref().map(|it| it as &dyn Told)))
 }
 

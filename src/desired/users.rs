@@ -179,7 +179,7 @@ impl Compiler<'_> {
         self.tenant.spec.suspended || user.spec.suspended || expired
     }
 
-    fn boundary(&self, facts: &AccountFacts) -> Option<String> {
+    pub(super) fn boundary(&self, facts: &AccountFacts) -> Option<String> {
         match facts.manifest.spec.aws.as_ref()?.permissions_boundary.as_ref()? {
             PermissionsBoundary::Arn(arn) => Some(arn.clone()),
             PermissionsBoundary::Managed => {

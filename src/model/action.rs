@@ -10,7 +10,9 @@ use super::cloud::{AccessKey, Group, LastUse, ObjectId, Policy, PolicyRef, Tags,
 use super::kube::ObjRef;
 use super::login::{Login, Password};
 use super::max_compute::{MaxComputeAction, MaxComputeFinding, MaxComputeRead};
+use super::notebook::{Notebook, NotebookAction, NotebookList};
 use super::profile::Profile;
+use super::role::{Role, RoleAction};
 use super::workspace::{WorkspaceAction, WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, ManifestRef, Mark};
 use crate::policy::Document;
@@ -90,10 +92,10 @@ pub enum CloudAction {
         /// How.
         profile: Profile,
     },
-    /// Sets or removes a user's permissions boundary.
+    /// Sets or removes the permissions boundary of a user or role.
     SetBoundary {
         /// Whose.
-        user: CloudName,
+        of: ObjectId,
         /// The policy's ARN; none removes it.
         boundary: Option<String>,
     },
@@ -122,7 +124,9 @@ pub enum CloudAction {
         /// Which user.
         user: CloudName,
     },
-    /// Attaches a policy to a user or group.
+    /// Does something to a role itself.
+    Role(RoleAction),
+    /// Attaches a policy to a user, group or role.
     Attach {
         /// To which.
         to: ObjectId,
@@ -138,7 +142,7 @@ pub enum CloudAction {
     },
     /// Puts an inline policy in force.
     PutInline {
-        /// On which user or group.
+        /// On which user, group or role.
         of: ObjectId,
         /// The policy's name.
         name: String,
@@ -147,7 +151,7 @@ pub enum CloudAction {
     },
     /// Removes an inline policy.
     DeleteInline {
-        /// Of which user or group.
+        /// Of which user, group or role.
         of: ObjectId,
         /// The policy's name.
         name: String,
@@ -184,6 +188,8 @@ pub enum CloudAction {
     },
     /// Takes a user's console password away.
     DeleteLogin(CloudName),
+    /// Does something to a notebook.
+    Notebook(NotebookAction),
     /// At tenant level in MaxCompute.
     MaxCompute(MaxComputeAction),
     /// On a PAI workspace.
@@ -239,6 +245,8 @@ pub enum Read {
     },
     /// Whether a user has a console login.
     Login(CloudName),
+    /// All notebooks of a region: one call for a page of them, and one for each whose tags nobody has read yet.
+    Notebooks(String),
     /// One object, whole and live.
     Object(ObjectId),
     /// The tags of a policy, which the bulk call omits: one call.
@@ -252,12 +260,13 @@ pub enum Read {
 }
 
 impl Read {
-    /// The object that is read.
+    /// The object that is read; of a list of notebooks, one that no manifest wants.
     #[must_use]
     pub fn object(&self) -> ObjectId {
         match self {
             Self::Keys(user) | Self::Login(user) | Self::LastUse { user, .. } => ObjectId::user(user),
             Self::Tags(policy) => ObjectId::policy(policy),
+            Self::Notebooks(region) => ObjectId::notebook(&CloudName::new(region.as_str())),
             Self::Object(object) | Self::Mark(object) => object.clone(),
             Self::MaxCompute(read) => read.object(),
             Self::Workspace(read) => read.object(),
@@ -274,8 +283,14 @@ pub enum Finding {
     User(User),
     /// A group.
     Group(Group),
+    /// A role.
+    Role(Role),
     /// A policy.
     Policy(Policy),
+    /// A notebook.
+    Notebook(Box<Notebook>),
+    /// The notebooks of a region.
+    Notebooks(NotebookList),
     /// A user's keys.
     Keys(Vec<AccessKey>),
     /// When one of a user's keys was last used.
@@ -314,7 +329,12 @@ impl CloudAction {
             Self::SetDocument { policy, .. } => ObjectId::policy(policy),
             Self::DeletePolicy(name) | Self::DropLoose(name) => ObjectId::policy(name),
             Self::Workspace(action) => ObjectId::workspace(action.workspace()),
-            Self::SetTags { of, .. } | Self::PutInline { of, .. } | Self::DeleteInline { of, .. } => of.clone(),
+            Self::Notebook(action) => ObjectId::notebook(action.name()),
+            Self::Role(action) => action.object(),
+            Self::SetTags { of, .. }
+            | Self::SetBoundary { of, .. }
+            | Self::PutInline { of, .. }
+            | Self::DeleteInline { of, .. } => of.clone(),
             Self::Attach { to, .. } => to.clone(),
             Self::Detach { from, .. } => from.clone(),
             Self::DeleteUser(user)
@@ -322,7 +342,6 @@ impl CloudAction {
             | Self::DeleteLogin(user)
             | Self::SetLogin { user, .. }
             | Self::SetProfile { user, .. }
-            | Self::SetBoundary { user, .. }
             | Self::AddMember { user, .. }
             | Self::RemoveMember { user, .. }
             | Self::SetKeyActive { user, .. }
@@ -334,6 +353,9 @@ impl CloudAction {
     /// Whether the act only takes something away, so that it is done as well where there is nothing.
     #[must_use]
     pub fn takes_away(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.takes_away();
+        }
         if let Self::Workspace(action) = self {
             return action.takes_away();
         }
@@ -348,6 +370,7 @@ impl CloudAction {
                 | Self::DropLoose(_)
                 | Self::SetKeyActive { active: false, .. }
                 | Self::DeleteKey { .. }
+                | Self::Notebook(NotebookAction::Delete(_) | NotebookAction::Stop { .. })
         ) || matches!(self, Self::MaxCompute(action) if action.takes_away())
     }
 
@@ -363,6 +386,9 @@ impl CloudAction {
     /// Whether after the act it is known what the object says and what hangs on it.
     #[must_use]
     pub fn says_all(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.says_all();
+        }
         matches!(
             self,
             Self::CreateGroup(_)
@@ -378,12 +404,16 @@ impl CloudAction {
     /// Whether the object must be read live, and still be ours, before the act: acts that cannot be undone.
     #[must_use]
     pub fn needs_live_read(&self) -> bool {
+        if let Self::Role(action) = self {
+            return action.takes_away();
+        }
         matches!(
             self,
             Self::DeleteGroup(_)
                 | Self::DeleteUser(_)
                 | Self::DeletePolicy(_)
                 | Self::SetDocument { .. }
+                | Self::Notebook(NotebookAction::Delete(_))
                 | Self::Workspace(WorkspaceAction::Delete(_))
         )
     }

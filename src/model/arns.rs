@@ -2,9 +2,16 @@
 
 use super::cloud::{ObjectKind, PolicyRef};
 use super::inventory::Inventory;
-use crate::names::{CloudName, is_ram, ram_arn, system_policy_arn};
+use crate::names::{CloudName, is_ram, ram_arn, role_arn_of_ram, system_policy_arn};
 
 impl Inventory {
+    /// The ARN of a SageMaker notebook; SageMaker writes names in lower case there.
+    #[must_use]
+    pub fn notebook_arn(&self, region: &str, name: &CloudName) -> String {
+        let name = name.as_str().to_ascii_lowercase();
+        format!("arn:{}:sagemaker:{region}:{}:notebook-instance/{name}", self.partition, self.account)
+    }
+
     /// Whether the account is Alibaba Cloud's.
     #[must_use]
     pub fn is_ram(&self) -> bool {
@@ -14,6 +21,9 @@ impl Inventory {
     /// The ARN that an object of this account has or would have.
     #[must_use]
     pub fn arn(&self, kind: ObjectKind, path: &str, name: &CloudName) -> String {
+        if self.is_ram() && kind == ObjectKind::Role {
+            return role_arn_of_ram(&self.account, name);
+        }
         if self.is_ram() {
             return ram_arn(&self.account, &kind.to_string(), name.as_str());
         }

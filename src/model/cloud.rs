@@ -19,8 +19,12 @@ pub type Tags = BTreeMap<String, String>;
 pub enum ObjectKind {
     /// A group of users.
     Group,
+    /// A notebook.
+    Notebook,
     /// A policy that can be attached.
     Policy,
+    /// A role that may be assumed.
+    Role,
     /// A user.
     User,
     /// Something at tenant level in MaxCompute. It carries no mark: its name says whose it is.
@@ -33,7 +37,9 @@ impl fmt::Display for ObjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Group => "group",
+            Self::Notebook => "notebook",
             Self::Policy => "policy",
+            Self::Role => "role",
             Self::User => "user",
             Self::MaxCompute => "MaxCompute",
             Self::Workspace => "workspace",
@@ -55,6 +61,12 @@ impl ObjectId {
     #[must_use]
     pub fn group(name: &CloudName) -> Self {
         Self { kind: ObjectKind::Group, name: name.clone() }
+    }
+
+    /// The notebook of that name.
+    #[must_use]
+    pub fn notebook(name: &CloudName) -> Self {
+        Self { kind: ObjectKind::Notebook, name: name.clone() }
     }
 
     /// The policy of that name.
@@ -89,6 +101,7 @@ impl ObjectId {
             (ObjectKind::Group, _) => {
                 "Rename that group, set spec.namePrefix on the CloudAccount, or take the group over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
+            (ObjectKind::Notebook, None) => "Delete that notebook, or rename this one.",
             (ObjectKind::Workspace, None) => {
                 "Choose another spec.accounts[].workspace.name, or take the workspace over with the annotation tenantry.dev/adopt=true on the Tenant."
             }
@@ -96,11 +109,13 @@ impl ObjectId {
             (ObjectKind::User, None) => {
                 "Choose spec.userName, or take it over with the annotation tenantry.dev/adopt=true."
             }
-            (ObjectKind::Policy, None) => {
+            (ObjectKind::Policy | ObjectKind::Role, None) => {
                 "Rename one of the two, or take it over with the annotation tenantry.dev/adopt=true."
             }
             (ObjectKind::User, Some(_)) => "Delete that manifest or choose spec.userName.",
-            (ObjectKind::Policy, Some(_)) => "Delete that manifest or rename one of the two.",
+            (ObjectKind::Notebook | ObjectKind::Policy | ObjectKind::Role, Some(_)) => {
+                "Delete that manifest or rename one of the two."
+            }
             (ObjectKind::MaxCompute, _) => "Rename one of the two.",
         };
         format!("{self} exists and was not made from this manifest ({whose}). Nothing was changed. {help}")

@@ -23,6 +23,8 @@ pub enum Class {
     NotOwned,
     /// The operator's credentials lack an action.
     AccessDenied,
+    /// The cloud made it, and it does not work.
+    Failed,
     /// The cloud's quota is used up.
     QuotaExceeded,
     /// The cloud asked us to slow down.

@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::action::Finding;
 use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, Tags, User};
 use super::max_compute::MaxComputeKnown;
+use super::notebook::Notebooks;
+use super::role::Role;
+use super::sweep::FRESH_WRITE;
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
@@ -36,8 +39,12 @@ pub struct Inventory {
     pub users: BTreeMap<CloudName, User>,
     /// Groups on our path.
     pub groups: BTreeMap<CloudName, Group>,
+    /// Roles with our marks or on our path.
+    pub roles: BTreeMap<CloudName, Role>,
     /// Policies with our marks or on our path; among them, of no tenant, the boundary that we keep.
     pub policies: BTreeMap<CloudName, Policy>,
+    /// Notebooks, as far as they were listed.
+    pub notebooks: Notebooks,
     /// PAI workspaces, ours or not.
     pub workspaces: Workspaces,
     /// Everything else that has a name.
@@ -68,7 +75,9 @@ impl Inventory {
             swept: false,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             policies: BTreeMap::new(),
+            notebooks: Notebooks::default(),
             workspaces: Workspaces::default(),
             others: BTreeMap::new(),
             unread: BTreeMap::new(),
@@ -88,6 +97,8 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name)?.mark(),
             ObjectKind::Policy => self.policies.get(&object.name)?.mark(&self.cluster),
             ObjectKind::Group => self.groups.get(&object.name)?.mark(&self.cluster),
+            ObjectKind::Notebook => self.notebooks.ours.get(&object.name)?.mark(),
+            ObjectKind::Role => self.roles.get(&object.name)?.mark(),
             ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(&object.name)?.mark(),
         }
@@ -116,6 +127,9 @@ impl Inventory {
             ObjectKind::User => self.users.get(&object.name).map(|it| &it.path),
             ObjectKind::Group => self.groups.get(&object.name).map(|it| &it.path),
             ObjectKind::Policy => self.policies.get(&object.name).map(|it| &it.path),
+            // Its name is what its mark stands for, which is as good.
+            ObjectKind::Notebook => return self.notebooks.ours.contains_key(&object.name),
+            ObjectKind::Role => self.roles.get(&object.name).map(|it| &it.path),
             ObjectKind::MaxCompute => None,
             // Its description is its mark and its path.
             ObjectKind::Workspace => return self.tenant_of(object.kind, &object.name).is_some(),
@@ -128,6 +142,7 @@ impl Inventory {
     pub fn part_of(&self, tenant: &TenantName) -> Self {
         let mut part = Self::new(self.cluster.clone(), self.account.clone(), self.partition.clone());
         part.swept = self.swept;
+        part.notebooks.listed.clone_from(&self.notebooks.listed);
         part.max_compute.clone_from(&self.max_compute);
         part.workspaces = self.workspaces.part_of(&self.cluster, tenant);
         for object in self.of_tenant(tenant) {
@@ -136,9 +151,13 @@ impl Inventory {
             match object.kind {
                 ObjectKind::User => part.users.extend(self.users.get(name).map(|it| (name.clone(), it.clone()))),
                 ObjectKind::Group => part.groups.extend(self.groups.get(name).map(|it| (name.clone(), it.clone()))),
+                ObjectKind::Notebook => {
+                    part.notebooks.ours.extend(self.notebooks.ours.get(name).map(|it| (name.clone(), it.clone())));
+                }
                 ObjectKind::Policy => {
                     part.policies.extend(self.policies.get(name).map(|it| (name.clone(), it.clone())))
                 }
+                ObjectKind::Role => part.roles.extend(self.roles.get(name).map(|it| (name.clone(), it.clone()))),
                 ObjectKind::MaxCompute | ObjectKind::Workspace => {}
             }
         }
@@ -158,6 +177,8 @@ impl Inventory {
             ObjectKind::User => self.tenant_of_user(self.users.get(name)?),
             ObjectKind::Group => self.tenant_by_path(&self.groups.get(name)?.path),
             ObjectKind::Policy => self.tenant_of_policy(self.policies.get(name)?),
+            ObjectKind::Notebook => self.tenant_by_tags(&self.notebooks.ours.get(name)?.tags),
+            ObjectKind::Role => self.tenant_of_role(self.roles.get(name)?),
             ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspaces.known.get(name)?.tenant(&self.cluster),
         }
@@ -167,10 +188,17 @@ impl Inventory {
         let users = self.users.iter().map(|(name, it)| (ObjectKind::User, name, self.tenant_of_user(it)));
         let groups = self.groups.iter().map(|(name, it)| (ObjectKind::Group, name, self.tenant_by_path(&it.path)));
         let policies = self.policies.iter().map(|(name, it)| (ObjectKind::Policy, name, self.tenant_of_policy(it)));
+        let roles = self.roles.iter().map(|(name, it)| (ObjectKind::Role, name, self.tenant_of_role(it)));
+        let notebooks = self.notebooks.ours.iter();
+        let notebooks = notebooks.map(|(name, it)| (ObjectKind::Notebook, name, self.tenant_by_tags(&it.tags)));
         let workspaces = self.workspaces.known.iter();
         let workspaces = workspaces.map(|(name, it)| (ObjectKind::Workspace, name, it.tenant(&self.cluster)));
-        let all = users.chain(groups).chain(policies).chain(workspaces);
+        let all = users.chain(groups).chain(policies).chain(roles).chain(notebooks).chain(workspaces);
         all.filter_map(|(kind, name, tenant)| Some((kind, name, tenant?)))
+    }
+
+    fn tenant_of_role<'r>(&self, role: &'r Role) -> Option<&'r str> {
+        self.tenant_by_tags(&role.tags).or_else(|| self.tenant_by_path(&role.path))
     }
 
     fn tenant_of_user<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -217,6 +245,7 @@ impl Inventory {
                     policy.tags = Some(tags);
                 }
             }
+            Finding::Notebooks(list) => drop(self.absorb_notebooks(list, FRESH_WRITE)),
             Finding::Mark { .. } => {}
             Finding::MaxCompute(finding) => self.max_compute.learn(finding),
             Finding::Workspace(finding) => self.learn_workspaces(object, finding),
@@ -226,6 +255,8 @@ impl Inventory {
                     ObjectKind::User => known = self.users.remove(&object.name),
                     ObjectKind::Group => drop(self.groups.remove(&object.name)),
                     ObjectKind::Policy => drop(self.policies.remove(&object.name)),
+                    ObjectKind::Notebook => drop(self.notebooks.ours.remove(&object.name)),
+                    ObjectKind::Role => drop(self.roles.remove(&object.name)),
                     ObjectKind::MaxCompute => {}
                     ObjectKind::Workspace => drop(self.workspaces.known.remove(&object.name)),
                 }
@@ -247,9 +278,11 @@ impl Inventory {
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Notebooks(_)
             | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => {}
+            Finding::Notebook(notebook) => self.place_notebook(*notebook),
             Finding::User(mut user) => {
                 let mark = user.mark();
                 if ours(&mark) || on_path(&user.path) {
@@ -261,6 +294,7 @@ impl Inventory {
                     self.others.insert(ObjectId::user(&user.name), stub);
                 }
             }
+            Finding::Role(role) => self.place_role(role),
             Finding::Group(group) => {
                 if on_path(&group.path) {
                     self.groups.insert(group.name.clone(), group);

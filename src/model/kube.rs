@@ -29,6 +29,8 @@ pub enum KubeKind {
     Role,
     /// `rbac.authorization.k8s.io/v1/RoleBinding`.
     RoleBinding,
+    /// `v1/ServiceAccount`.
+    ServiceAccount,
     /// `apps/v1/Deployment`; never made.
     Deployment,
     /// `apps/v1/StatefulSet`; never made.
@@ -50,6 +52,7 @@ impl KubeKind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::Role => "Role",
             Self::RoleBinding => "RoleBinding",
+            Self::ServiceAccount => "ServiceAccount",
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
@@ -60,7 +63,7 @@ impl KubeKind {
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
-            Self::Namespace | Self::ResourceQuota | Self::LimitRange => "v1",
+            Self::Namespace | Self::ResourceQuota | Self::LimitRange | Self::ServiceAccount => "v1",
             Self::NetworkPolicy => "networking.k8s.io/v1",
             Self::ClusterRole | Self::ClusterRoleBinding | Self::Role | Self::RoleBinding => {
                 "rbac.authorization.k8s.io/v1"
@@ -81,6 +84,7 @@ impl KubeKind {
             Self::NetworkPolicy => "networkpolicies",
             Self::Role => "roles",
             Self::RoleBinding => "rolebindings",
+            Self::ServiceAccount => "serviceaccounts",
             Self::Deployment => "deployments",
             Self::StatefulSet => "statefulsets",
             Self::DaemonSet => "daemonsets",

@@ -10,8 +10,10 @@ mod kube;
 mod login;
 mod marked;
 mod max_compute;
+mod notebook;
 mod profile;
 mod record;
+mod role;
 mod rules;
 mod sweep;
 mod unread;
@@ -32,10 +34,11 @@ pub use max_compute::{
     MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
     WantedMaxComputeRole,
 };
+pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
 pub use profile::Profile;
+pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};
 pub use sweep::{FRESH_WRITE, Sweep};
-pub use unread::State;
 pub use wanted::{
     Conduct, Life, ManifestLife, Refusal, Ripe, Wanted, WantedAccount, WantedCluster, WantedGroup, WantedNamespace,
     WantedPolicy, WantedUser,

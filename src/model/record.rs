@@ -56,6 +56,9 @@ impl Inventory {
                 self.policies.remove(name);
                 self.count("Policies", -1);
             }
+            CloudAction::Role(action) => self.record_on_role(action),
+            CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             CloudAction::SetDocument { policy, document } => {
                 if let Some(policy) = self.policies.get_mut(policy) {
                     policy.document = Some(document.clone());
@@ -65,9 +68,8 @@ impl Inventory {
                     }
                 }
             }
-            CloudAction::SetProfile { .. } => self.record_profile(action),
+            CloudAction::Notebook(action) => self.notebooks.record(action, effect),
             CloudAction::MaxCompute(action) => self.max_compute.record(action),
-            CloudAction::Workspace(action) => self.record_workspace(action, effect),
             _ => self.record_edge(action, effect),
         }
     }
@@ -78,6 +80,8 @@ impl Inventory {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
+                    ObjectKind::Notebook => self.notebooks.ours.get_mut(&of.name).map(|it| &mut it.tags),
                     ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
                 };
                 if let Some(tags) = tags {
@@ -107,6 +111,14 @@ impl Inventory {
                     inline.remove(name);
                 }
             }
+            CloudAction::SetBoundary { of, boundary } => {
+                let user = self.users.get_mut(&of.name).filter(|_| of.kind == ObjectKind::User);
+                let role = self.roles.get_mut(&of.name).filter(|_| of.kind == ObjectKind::Role);
+                let known = user.map(|user| &mut user.boundary).or(role.map(|role| &mut role.boundary));
+                if let Some(known) = known {
+                    known.clone_from(boundary);
+                }
+            }
             _ => self.record_on_user(action, effect),
         }
     }
@@ -114,7 +126,6 @@ impl Inventory {
     fn record_on_user(&mut self, action: &CloudAction, effect: &Effect) {
         let Some(user) = self.users.get_mut(&action.object().name) else { return };
         match action {
-            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
             CloudAction::AddMember { group, .. } => {
                 user.groups.insert(group.clone());
             }
@@ -146,7 +157,8 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
+            ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -154,11 +166,12 @@ impl Inventory {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
+            ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
-    fn count(&mut self, quota: &str, by: i64) {
+    pub(super) fn count(&mut self, quota: &str, by: i64) {
         if let Some(quota) = self.quotas.get_mut(quota) {
             quota.used += by;
         }

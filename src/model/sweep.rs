@@ -15,7 +15,7 @@ pub const FRESH_WRITE: Duration = Duration::from_secs(120);
 /// Everything that one reading of an account found. Built only when every page was read.
 #[derive(Debug, Default)]
 pub struct Sweep {
-    /// Users, groups and policies, without what the bulk call omits.
+    /// Users, groups, roles and policies, without what the bulk call omits.
     pub found: Vec<Finding>,
     /// Whether the bulk calls also omit documents, memberships and attachments: what was known of them still holds, and
     /// of what was never read they are unknown.
@@ -44,10 +44,13 @@ impl Inventory {
             }
             let known = self.users.get(&object.name).filter(|_| object.kind == ObjectKind::User);
             let (found, unread) =
-                if bare { self.with_known_parts(&object, found) } else { (self.with_known_tags(found), None) };
+                if bare { self.with_known_parts(&object, found) } else { (self.with_known_rest(found), None) };
             next.place(found, known);
             next.note_unread(&object, unread);
         }
+        next.notebooks = std::mem::take(&mut self.notebooks);
+        let stubs = self.others.iter().filter(|(object, _)| object.kind == ObjectKind::Notebook);
+        next.others.extend(stubs.map(|(object, stub)| (object.clone(), stub.clone())));
         for object in &fresh {
             self.carry_over(object, &mut next);
             next.note_unread(object, self.unread.get(object).copied());
@@ -73,13 +76,19 @@ impl Inventory {
         changed
     }
 
-    /// The bulk call omits the tags of policies: what was read of the same policy before still holds.
-    fn with_known_tags(&self, found: Finding) -> Finding {
+    /// The bulk call omits the tags of policies and how long sessions of roles last: what was read of the same object
+    /// before still holds.
+    fn with_known_rest(&self, found: Finding) -> Finding {
         match found {
             Finding::Policy(mut policy) if policy.tags.is_none() => {
                 let known = self.policies.get(&policy.name).filter(|known| known.arn == policy.arn);
                 policy.tags = known.and_then(|known| known.tags.clone());
                 Finding::Policy(policy)
+            }
+            Finding::Role(mut role) => {
+                let known = self.roles.get(&role.name);
+                role.session_seconds = role.session_seconds.or_else(|| known?.session_seconds);
+                Finding::Role(role)
             }
             other => other,
         }
@@ -87,6 +96,8 @@ impl Inventory {
 
     fn carry_over(&self, object: &ObjectId, next: &mut Self) {
         match object.kind {
+            // Lists of their own show them.
+            ObjectKind::Notebook => {}
             ObjectKind::User => {
                 next.users
                     .extend(self.users.get_key_value(&object.name).map(|(name, user)| (name.clone(), user.clone())));
@@ -94,6 +105,9 @@ impl Inventory {
             ObjectKind::Group => {
                 next.groups
                     .extend(self.groups.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
+            }
+            ObjectKind::Role => {
+                next.roles.extend(self.roles.get_key_value(&object.name).map(|(name, it)| (name.clone(), it.clone())));
             }
             ObjectKind::Policy => {
                 next.policies
@@ -109,8 +123,9 @@ impl Inventory {
         let users = differing(&self.users, &next.users).map(|name| (ObjectKind::User, name));
         let groups = differing(&self.groups, &next.groups).map(|name| (ObjectKind::Group, name));
         let policies = differing(&self.policies, &next.policies).map(|name| (ObjectKind::Policy, name));
+        let roles = differing(&self.roles, &next.roles).map(|name| (ObjectKind::Role, name));
         let both = |(kind, name)| [self.tenant_of(kind, name), next.tenant_of(kind, name)];
-        users.chain(groups).chain(policies).flat_map(both).flatten().map(TenantName::new).collect()
+        users.chain(groups).chain(policies).chain(roles).flat_map(both).flatten().map(TenantName::new).collect()
     }
 }
 
@@ -127,12 +142,15 @@ fn id_of(found: &Finding) -> Option<ObjectId> {
     match found {
         Finding::User(user) => Some(ObjectId::user(&user.name)),
         Finding::Group(group) => Some(ObjectId::group(&group.name)),
+        Finding::Role(role) => Some(ObjectId::role(&role.name)),
         Finding::Policy(policy) => Some(ObjectId::policy(&policy.name)),
         Finding::Absent
         | Finding::Keys(_)
         | Finding::LastUse { .. }
         | Finding::Login(_)
         | Finding::Tags(_)
+        | Finding::Notebook(_)
+        | Finding::Notebooks(_)
         | Finding::MaxCompute(_)
         | Finding::Workspace(_)
         | Finding::Mark { .. } => None,

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Finding, Read};
-use super::cloud::{Group, ObjectId, ObjectKind, Policy, Stub, User};
+use super::cloud::{Group, ObjectId, ObjectKind, Stub};
 use super::inventory::Inventory;
 use super::max_compute::MaxComputeQuery;
-use super::workspace::{Workspace, WorkspaceRead};
+use super::workspace::{WorkspaceFinding, WorkspaceRead};
 use crate::names::{CloudName, TenantName, ram_policy};
 
 /// Why what an object says and what hangs on it is not known.
@@ -17,21 +17,6 @@ pub(super) enum Unread {
     Never,
     /// It was, and lists show that it is another by now.
     Moved,
-}
-
-/// Everything that is known of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is not there.
-    Nothing,
-    /// A user.
-    User(User),
-    /// A group.
-    Group(Group),
-    /// A policy.
-    Policy(Policy),
-    /// A workspace.
-    Workspace(Workspace),
 }
 
 impl Inventory {
@@ -51,15 +36,19 @@ impl Inventory {
     /// Our objects of which something is shown by no bulk call.
     #[must_use]
     pub fn with_hidden_parts(&self) -> Vec<ObjectId> {
-        let users = self.users.keys().map(ObjectId::user);
+        let users = self.users.keys().map(ObjectId::user).chain(self.notebooks.ours.keys().map(ObjectId::notebook));
         if !self.is_ram() {
             return users.collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
         let max_compute = self.max_compute_hidden().into_iter().map(|(object, _)| object);
         let workspaces = self.workspaces.known.iter().filter(|(_, it)| it.tenant(&self.cluster).is_some());
-        let workspaces = workspaces.map(|(name, _)| ObjectId::workspace(name));
-        users.chain(rest).chain(workspaces).chain(max_compute).collect()
+        users
+            .chain(rest)
+            .chain(self.roles.keys().map(ObjectId::role))
+            .chain(workspaces.map(|(name, _)| ObjectId::workspace(name)))
+            .chain(max_compute)
+            .collect()
     }
 
     /// The readings that show what no bulk call does.
@@ -72,7 +61,7 @@ impl Inventory {
         if object.kind == ObjectKind::Workspace {
             return vec![Read::Workspace(WorkspaceRead::Members(object.name.clone()))];
         }
-        let whole = self.is_ram().then(|| Read::Object(object.clone()));
+        let whole = (self.is_ram() || object.kind == ObjectKind::Notebook).then(|| Read::Object(object.clone()));
         let of_user = [Read::Keys(object.name.clone()), Read::Login(object.name.clone())];
         let of_user = of_user.into_iter().filter(|_| object.kind == ObjectKind::User);
         whole.into_iter().chain(of_user).collect()
@@ -80,14 +69,19 @@ impl Inventory {
 
     /// Everything that is known of an object of ours, to be compared with what is known later.
     #[must_use]
-    pub fn state_of(&self, object: &ObjectId) -> State {
+    pub fn state_of(&self, object: &ObjectId) -> Option<Finding> {
         let name = &object.name;
         match object.kind {
-            ObjectKind::MaxCompute => State::Nothing,
-            ObjectKind::User => self.users.get(name).cloned().map_or(State::Nothing, State::User),
-            ObjectKind::Group => self.groups.get(name).cloned().map_or(State::Nothing, State::Group),
-            ObjectKind::Policy => self.policies.get(name).cloned().map_or(State::Nothing, State::Policy),
-            ObjectKind::Workspace => self.workspaces.known.get(name).cloned().map_or(State::Nothing, State::Workspace),
+            ObjectKind::MaxCompute => None,
+            ObjectKind::User => self.users.get(name).cloned().map(Finding::User),
+            ObjectKind::Group => self.groups.get(name).cloned().map(Finding::Group),
+            ObjectKind::Policy => self.policies.get(name).cloned().map(Finding::Policy),
+            ObjectKind::Notebook => self.notebooks.ours.get(name).cloned().map(Box::new).map(Finding::Notebook),
+            ObjectKind::Role => self.roles.get(name).cloned().map(Finding::Role),
+            ObjectKind::Workspace => {
+                let known = self.workspaces.known.get(name).cloned();
+                known.map(WorkspaceFinding::One).map(Finding::Workspace)
+            }
         }
     }
 
@@ -134,6 +128,15 @@ impl Inventory {
                 }
                 None => (Finding::Group(group), unread),
             },
+            Finding::Role(mut role) => match self.roles.get(&role.name).filter(|_| read) {
+                Some(known) => {
+                    role.trust.clone_from(&known.trust);
+                    role.attached.clone_from(&known.attached);
+                    role.inline.clone_from(&known.inline);
+                    (Finding::Role(role), None)
+                }
+                None => (Finding::Role(role), unread),
+            },
             Finding::Policy(mut policy) => {
                 // Another version in force says something else.
                 match self.policies.get(&policy.name).filter(|_| read) {
@@ -178,6 +181,7 @@ impl Inventory {
         }
         let mut bearers: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
         let all = next.users.keys().map(ObjectId::user).chain(next.groups.keys().map(ObjectId::group));
+        let all = all.chain(next.roles.keys().map(ObjectId::role));
         for object in all {
             if let Some(tenant) = next.tenant_of(object.kind, &object.name).map(str::to_owned) {
                 bearers.entry(tenant).or_default().push(object);
@@ -198,6 +202,7 @@ impl Inventory {
             let has = |object: &&ObjectId| {
                 let attached = match object.kind {
                     ObjectKind::User => next.users.get(&object.name).map(|user| &user.attached),
+                    ObjectKind::Role => next.roles.get(&object.name).map(|role| &role.attached),
                     _ => next.groups.get(&object.name).map(|group| &group.attached),
                 };
                 attached.is_some_and(|attached| attached.contains(&policy.arn))
@@ -219,6 +224,8 @@ impl Inventory {
             ObjectKind::User => self.users.contains_key(&object.name),
             ObjectKind::Group => self.groups.contains_key(&object.name),
             ObjectKind::Policy => self.policies.contains_key(&object.name),
+            ObjectKind::Notebook => false,
+            ObjectKind::Role => self.roles.contains_key(&object.name),
             ObjectKind::MaxCompute => false,
             ObjectKind::Workspace => false,
         };
@@ -235,7 +242,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::model::{Sweep, Tags};
+    use crate::model::{Policy, Sweep, Tags, User};
     use crate::names::{CloudName, ClusterId, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT};
 
     fn alice() -> User {

@@ -11,7 +11,9 @@ use super::fault::Class;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
+use super::notebook::WantedNotebook;
 use super::profile::Profile;
+use super::role::WantedRole;
 use super::workspace::WantedWorkspace;
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 use crate::policy::Document;
@@ -152,6 +154,12 @@ pub struct WantedAccount {
     pub policies: BTreeMap<CloudName, Vec<WantedPolicy>>,
     /// Users.
     pub users: BTreeMap<CloudName, Vec<WantedUser>>,
+    /// Notebooks.
+    pub notebooks: BTreeMap<CloudName, Vec<WantedNotebook>>,
+    /// Roles.
+    pub roles: BTreeMap<CloudName, Vec<WantedRole>>,
+    /// The one of the roles under which SageMaker or PAI works, where the tenant needs one.
+    pub execution_role: Option<CloudName>,
     /// In MaxCompute; none: nothing.
     pub max_compute: Option<WantedMaxCompute>,
     /// The tenant's PAI workspace.
@@ -168,7 +176,9 @@ impl WantedAccount {
         match object.kind {
             ObjectKind::User => any(self.users.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Group => any(self.groups.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Notebook => any(self.notebooks.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::Policy => any(self.policies.get(&object.name), |claim| claim.owner == *owner),
+            ObjectKind::Role => any(self.roles.get(&object.name), |claim| claim.owner == *owner),
             ObjectKind::MaxCompute => self.max_compute.as_ref().is_some_and(|wanted| wanted.waits_for(object, owner)),
             ObjectKind::Workspace => self.workspace.as_ref().is_some_and(|it| it.concerns(object, owner)),
         }
@@ -191,6 +201,8 @@ pub struct WantedCluster {
     pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     /// Everything else, by the manifest that it stands for.
     pub objects: BTreeMap<ObjRef, (ManifestRef, KubeObject)>,
+    /// What stays as it is, if it is there: what it should be is refused.
+    pub kept: BTreeSet<ObjRef>,
 }
 
 /// Everything that should exist for one tenant.
@@ -209,6 +221,8 @@ pub struct Wanted {
     pub settled: bool,
     /// How each account is handled: of every known CloudAccount, the tenant's or not.
     pub conduct: BTreeMap<AccountName, Conduct>,
+    /// The regions in which the tenant's notebooks are, or may be, by CloudAccount: what manifests that go have too.
+    pub notebook_regions: BTreeMap<AccountName, BTreeSet<String>>,
     /// By CloudAccount.
     pub accounts: BTreeMap<AccountName, WantedAccount>,
     /// In the cluster.

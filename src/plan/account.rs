@@ -52,6 +52,13 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     for (name, claims) in &target.users {
         account.user(name, claims);
     }
+    account.list_notebooks();
+    for (name, claims) in &target.notebooks {
+        account.notebook(name, claims);
+    }
+    for (name, claims) in &target.roles {
+        account.role(name, claims);
+    }
     max_compute::plan(&mut account, &target);
     target.workspace.iter().for_each(|workspace| account.members(workspace));
     account.remove_unwanted();
@@ -79,7 +86,12 @@ impl Account<'_, '_, '_> {
     }
 
     /// Of several manifests that want one name, the one whose mark the object carries, else the oldest.
-    fn choose<'c, W>(&mut self, object: &ObjectId, claims: &'c [W], owner: fn(&W) -> &ManifestRef) -> Option<&'c W> {
+    pub(super) fn choose<'c, W>(
+        &mut self,
+        object: &ObjectId,
+        claims: &'c [W],
+        owner: fn(&W) -> &ManifestRef,
+    ) -> Option<&'c W> {
         let mark = self.inventory.mark(object);
         let chosen = claims
             .iter()
@@ -95,7 +107,7 @@ impl Account<'_, '_, '_> {
         Some(chosen)
     }
 
-    fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
+    pub(super) fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
         mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant && mark.is_of(owner)
     }
 
@@ -105,6 +117,8 @@ impl Account<'_, '_, '_> {
             ObjectKind::User => self.inventory.users.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Group => self.inventory.groups.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).map(|it| it.path.clone()),
+            ObjectKind::Notebook => None,
+            ObjectKind::Role => self.inventory.roles.get(&object.name).map(|it| it.path.clone()),
             ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => None,
         };
@@ -150,7 +164,7 @@ impl Account<'_, '_, '_> {
 
     /// Whether it is known what the object says and what hangs on it. Where it is not, it is read now, or in its turn if
     /// the statuses say that all was well.
-    fn is_known(&mut self, object: &ObjectId) -> bool {
+    pub(super) fn is_known(&mut self, object: &ObjectId) -> bool {
         let unread = self.inventory.is_unread(object);
         if unread && (!self.draft.wanted.settled || self.inventory.has_moved(object)) {
             self.draft.read(self.name, Read::Object(object.clone()));
@@ -175,7 +189,7 @@ impl Account<'_, '_, '_> {
         Standing::Other
     }
 
-    fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
+    pub(super) fn foreign(&mut self, object: &ObjectId, owner: &ManifestRef, mark: Option<&Mark>) -> Standing {
         let message = object.not_owned(mark, &self.inventory.cluster);
         self.refuse(owner, Class::NotOwned, message);
         Standing::Other
@@ -218,32 +232,6 @@ impl Account<'_, '_, '_> {
                 }
             }
         }
-    }
-
-    /// Whether the account's quota has room for one more, counting what this plan already makes.
-    fn has_room(&mut self, subject: &ManifestRef, quota: &str, object: &ObjectId) -> bool {
-        let Some(known) = self.inventory.quotas.get(quota).copied() else { return true };
-        let planned = self.draft.steps.iter().filter(|step| match &step.action {
-            Action::Cloud { account, action } if account == self.name => matches!(
-                (action, object.kind),
-                (CloudAction::CreatePolicy(_), ObjectKind::Policy)
-                    | (CloudAction::CreateGroup(_), ObjectKind::Group)
-                    | (CloudAction::CreateUser(_), ObjectKind::User)
-            ),
-            _ => false,
-        });
-        let planned = i64::try_from(planned.count()).unwrap_or(i64::MAX);
-        if known.used + planned < known.limit {
-            return true;
-        }
-        let message = format!(
-            "{object} was not made: the account has {} of {} {}. Ask the cloud for more, delete some, or use another account.",
-            known.used,
-            known.limit,
-            quota.to_ascii_lowercase()
-        );
-        self.refuse(subject, Class::QuotaExceeded, message);
-        false
     }
 
     fn group(&mut self, name: &CloudName, claims: &[WantedGroup]) {
@@ -294,7 +282,9 @@ impl Account<'_, '_, '_> {
             Standing::Other => {}
             Standing::Adoptable => self.tags(&object, &wanted.owner, &Tags::new(), &wanted.tags),
             Standing::Absent => {
-                if !self.has_room(&wanted.owner, "Users", &object) || !self.has_boundary(wanted) {
+                if !self.has_room(&wanted.owner, "Users", &object)
+                    || !self.has_boundary(&wanted.owner, wanted.boundary.as_deref())
+                {
                     return;
                 }
                 let user = User {
@@ -324,28 +314,15 @@ impl Account<'_, '_, '_> {
                 let seen = seen.clone();
                 self.tags(&object, &wanted.owner, &seen.tags, &wanted.tags);
                 self.profile(&seen, wanted);
-                if seen.boundary != wanted.boundary && self.has_boundary(wanted) {
+                if seen.boundary != wanted.boundary && self.has_boundary(&wanted.owner, wanted.boundary.as_deref()) {
                     let boundary = wanted.boundary.clone();
                     let detail = vec![format!("boundary {}", boundary.as_deref().map_or("none", last_part))];
-                    let action = CloudAction::SetBoundary { user: name.clone(), boundary };
+                    let action = CloudAction::SetBoundary { of: object.clone(), boundary };
                     self.step(&wanted.owner, Rank::Repair, action, detail);
                 }
                 self.user_edges(&seen, wanted);
             }
         }
-    }
-
-    /// Whether the boundary can be set. One that we keep ourselves must be there first: nobody is ever without it.
-    fn has_boundary(&mut self, wanted: &WantedUser) -> bool {
-        let Some(arn) = &wanted.boundary else { return true };
-        let cluster = &self.inventory.cluster;
-        let ours = arn.contains(&format!(":policy{}", crate::names::cluster_path(cluster)));
-        let there = self.inventory.policies.values().any(|policy| policy.arn == *arn);
-        if ours && !there {
-            let message = format!("waits for the boundary {}, which its CloudAccount makes", last_part(arn));
-            self.refuse(&wanted.owner, Class::Waiting, message);
-        }
-        !ours || there
     }
 
     fn user_edges(&mut self, seen: &User, wanted: &WantedUser) {
@@ -374,7 +351,7 @@ impl Account<'_, '_, '_> {
         self.attachments(&object, &wanted.owner, &seen.attached, &wanted.attached);
     }
 
-    fn attachments(
+    pub(super) fn attachments(
         &mut self,
         of: &ObjectId,
         subject: &ManifestRef,
@@ -430,7 +407,7 @@ impl Account<'_, '_, '_> {
     }
 }
 
-/// The path in the ARN of a user, group or policy.
+/// The path in the ARN of a user, group, role or policy.
 fn path_of_arn(arn: &str) -> &str {
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     let from = resource.find('/').unwrap_or(resource.len());

@@ -174,7 +174,8 @@ fn remove_objects(draft: &mut Draft<'_>, observed: &Observed<'_>) {
         return;
     }
     let going: BTreeSet<&str> = namespaces_to_delete(draft, observed).into_iter().collect();
-    for at in observed.cluster.objects.keys().filter(|at| !wanted.cluster.objects.contains_key(*at)) {
+    let stays = |at: &&ObjRef| wanted.cluster.objects.contains_key(*at) || wanted.cluster.kept.contains(*at);
+    for at in observed.cluster.objects.keys().filter(|at| !stays(at)) {
         let namespace = at.namespace.as_deref();
         // What is in a namespace that is deleted goes with it, and our right to its Secrets is needed until then.
         let goes_anyway = namespace.is_some_and(|name| {

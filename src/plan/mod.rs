@@ -9,6 +9,7 @@ mod keys;
 mod logins;
 mod markdown;
 mod max_compute;
+mod notebooks;
 mod order;
 mod orphans;
 mod people;
@@ -18,6 +19,8 @@ mod removal;
 mod render;
 mod report;
 mod restarts;
+mod role;
+mod room;
 mod rules;
 mod secrets;
 mod still;
@@ -29,8 +32,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed, ObjRef, Read,
-    Refusal, Wanted,
+    CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed,
+    NotebookAction, ObjRef, Read, Refusal, Wanted,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
 
@@ -259,6 +262,7 @@ fn takes_access_away(action: &Action) -> bool {
             CloudAction::PutInline { document, .. } => document.only_denies(),
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
+            CloudAction::Notebook(NotebookAction::Stop { urgent, .. }) => *urgent,
             CloudAction::MaxCompute(action) => matches!(action.deed, MaxComputeDeed::Revoke { still: true, .. }),
             _ => false,
         },
@@ -291,6 +295,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
     }
     release::secrets_of_lost_accounts(&mut draft, observed);
     cluster::plan(&mut draft, observed);
+    role::behind_their_pods(&mut draft);
     draft.refusals.sort();
     draft.refusals.dedup();
     draft.withheld.extend(conduct::given_up(wanted));

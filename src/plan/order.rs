@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::account::last_part;
 use super::{Action, Step};
-use crate::model::{CloudAction, ClusterAction, KubeKind, ObjRef, ObjectId, PolicyRef, SecretTarget, WorkspaceAction};
+use crate::model::{
+    CloudAction, ClusterAction, KubeKind, NotebookAction, ObjRef, ObjectId, PolicyRef, RoleAction, SecretTarget,
+    WorkspaceAction,
+};
 use crate::names::{AccountName, CloudName, TenantName, operator_binding};
 
 /// Something that a step brings about and another may wait for.
@@ -15,6 +19,8 @@ enum Event {
     Freed(AccountName, ObjectId),
     /// The cluster object exists.
     Applied(ObjRef),
+    /// A notebook that nobody may use any more is being stopped.
+    Quiet(AccountName),
     /// Something in the namespace is gone.
     Emptied(String),
 }
@@ -93,6 +99,7 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
         CloudAction::CreateGroup(_)
+        | CloudAction::Role(RoleAction::Create(_))
         | CloudAction::CreateUser(_)
         | CloudAction::CreatePolicy(_)
         | CloudAction::MoveGroup { .. }
@@ -104,6 +111,9 @@ fn cloud_brings(action: &CloudAction) -> Vec<EventOf> {
         }
         CloudAction::DeleteKey { .. } | CloudAction::DeleteLogin(_) | CloudAction::DeleteInline { .. } => {
             vec![freed(object)]
+        }
+        CloudAction::Notebook(NotebookAction::Stop { urgent: true, .. }) => {
+            vec![Box::new(|account| Event::Quiet(account.clone()))]
         }
         CloudAction::Workspace(WorkspaceAction::Create(_)) => vec![exists(object)],
         CloudAction::Workspace(WorkspaceAction::RemoveMember { name, .. }) => {
@@ -168,7 +178,11 @@ fn role_of_binding(at: &ObjRef) -> Option<ObjRef> {
 fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
     let object = action.object();
     match action {
-        CloudAction::DeleteGroup(_) | CloudAction::DeleteUser(_) | CloudAction::DeletePolicy(_) => vec![freed(object)],
+        // A notebook is open to who has it open until it stops.
+        CloudAction::DeleteUser(_) => vec![freed(object), Box::new(|account| Event::Quiet(account.clone()))],
+        CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_) | CloudAction::Role(RoleAction::Delete(_)) => {
+            vec![freed(object)]
+        }
         CloudAction::AddMember { group, .. } => vec![exists(object), exists(ObjectId::group(group))],
         CloudAction::Workspace(WorkspaceAction::AddMember { user, .. }) => {
             vec![exists(object), exists(ObjectId::user(user))]
@@ -178,10 +192,15 @@ fn cloud_awaits(action: &CloudAction) -> Vec<EventOf> {
         }
         CloudAction::Attach { .. }
         | CloudAction::PutInline { .. }
+        | CloudAction::Role(RoleAction::SetTrust { .. })
         | CloudAction::SetProfile { .. }
         | CloudAction::SetBoundary { .. }
         | CloudAction::SetDocument { .. } => {
             vec![exists(object)]
+        }
+        CloudAction::Notebook(NotebookAction::Create(notebook)) => {
+            let role = notebook.build.as_ref().and_then(|build| build.role.as_deref()).map(last_part);
+            role.map(|role| exists(ObjectId::role(&CloudName::new(role)))).into_iter().collect()
         }
         _ => Vec::new(),
     }

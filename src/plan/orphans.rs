@@ -63,15 +63,21 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    /// Whether a user or group that we know has the policy, or is in the group.
+    /// Whether a user, role or group that we know has the policy, or is in the group.
     fn is_in_use(&self, object: &ObjectId) -> bool {
         let (users, groups) = (&self.inventory.users, &self.inventory.groups);
+        let roles = &self.inventory.roles;
         match object.kind {
-            ObjectKind::User | ObjectKind::MaxCompute | ObjectKind::Workspace => false,
+            ObjectKind::User
+            | ObjectKind::Role
+            | ObjectKind::Notebook
+            | ObjectKind::MaxCompute
+            | ObjectKind::Workspace => false,
             ObjectKind::Group => users.values().any(|user| user.groups.contains(&object.name)),
             ObjectKind::Policy => self.inventory.policies.get(&object.name).is_some_and(|policy| {
                 users.values().any(|user| user.attached.contains(&policy.arn))
                     || groups.values().any(|group| group.attached.contains(&policy.arn))
+                    || roles.values().any(|role| role.attached.contains(&policy.arn))
             }),
         }
     }

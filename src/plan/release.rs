@@ -43,7 +43,12 @@ impl Account<'_, '_, '_> {
                 self.release_workspace(&object.name, subject);
                 return None;
             }
+            ObjectKind::Notebook => {
+                let notebook = self.inventory.notebooks.ours.get(&object.name);
+                notebook.map(|notebook| notebook.tags.clone())
+            }
             ObjectKind::User => self.inventory.users.get(&object.name).map(|user| user.tags.clone()),
+            ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| role.tags.clone()),
             ObjectKind::MaxCompute => None,
             ObjectKind::Policy => {
                 let policy = self.inventory.policies.get(&object.name)?;

@@ -68,9 +68,11 @@ impl Account<'_, '_, '_> {
 
     pub(super) fn remove(&mut self, object: &ObjectId, subject: &ManifestRef) {
         match object.kind {
+            ObjectKind::Notebook => self.remove_notebook(&object.name, subject),
             ObjectKind::User => self.remove_user(&object.name, subject),
             ObjectKind::Group => self.remove_group(&object.name, subject),
             ObjectKind::Policy => self.remove_policy(&object.name, subject),
+            ObjectKind::Role => self.remove_role(&object.name, subject),
             ObjectKind::MaxCompute => {}
             ObjectKind::Workspace => self.remove_workspace(&object.name, subject),
         }

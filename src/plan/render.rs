@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{About, Report};
 use super::{Action, Plan, Step, Why, account::last_part, workspace};
-use crate::model::{CloudAction, ClusterAction, ObjectId, SecretTarget};
+use crate::model::{CloudAction, ClusterAction, NotebookAction, ObjectId, RoleAction, SecretTarget};
 use crate::names::{AccountName, CloudName, TenantName};
 
 /// What a line tells of; it decides the line's colour.
@@ -223,7 +223,8 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::DeleteUser(name) => ('-', "user", named(name)),
         CloudAction::SetTags { of, .. } => ('~', "tags", of.to_string()),
         CloudAction::SetProfile { user, .. } => ('~', "profile", named(user)),
-        CloudAction::SetBoundary { user, .. } => ('~', "boundary", named(user)),
+        CloudAction::SetBoundary { of, .. } => ('~', "boundary", named(&of.name)),
+        CloudAction::Role(action) => role_line(action),
         CloudAction::CreatePolicy(policy) => ('+', "policy", named(&policy.name)),
         CloudAction::SetDocument { policy, .. } => ('~', "policy", named(policy)),
         CloudAction::DeletePolicy(name) | CloudAction::DropLoose(name) => ('-', "policy", named(name)),
@@ -241,5 +242,26 @@ fn cloud_line(action: &CloudAction) -> (char, &'static str, String) {
         CloudAction::DeleteLogin(user) => ('-', "login", named(user)),
         CloudAction::MaxCompute(action) => action.words(),
         CloudAction::Workspace(action) => workspace::line(action),
+        CloudAction::Notebook(action) => notebook_line(action),
+    }
+}
+
+fn notebook_line(action: &NotebookAction) -> (char, &'static str, String) {
+    let name = action.name();
+    match action {
+        NotebookAction::Create(_) => ('+', "notebook", name.to_string()),
+        NotebookAction::Delete(_) => ('-', "notebook", name.to_string()),
+        NotebookAction::Update { .. } => ('~', "notebook", name.to_string()),
+        NotebookAction::Start(_) => ('~', "start", format!("notebook {name}")),
+        NotebookAction::Stop { .. } => ('~', "stop", format!("notebook {name}")),
+    }
+}
+
+fn role_line(action: &RoleAction) -> (char, &'static str, String) {
+    match action {
+        RoleAction::Create(role) => ('+', "role", role.name.to_string()),
+        RoleAction::SetTrust { role, .. } => ('~', "trust", role.to_string()),
+        RoleAction::SetSession { role, .. } => ('~', "role", role.to_string()),
+        RoleAction::Delete(role) => ('-', "role", role.to_string()),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::render::{calls, line};
 use super::{Action, Orphan, People, Plan, Rank, RulesPlan, Step, Why};
-use crate::model::{Class, CloudAction};
+use crate::model::{Class, CloudAction, RoleAction};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TenantName};
 use crate::policy::Document;
 
@@ -90,7 +90,7 @@ pub struct Change {
     /// Old and new, or why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
-    /// Of a policy: what it will say.
+    /// Of a policy: what it will say; of a role: who may assume it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<Document>,
     /// Cloud calls that it takes.
@@ -290,6 +290,11 @@ fn change(tenant: Option<&TenantName>, step: &Step) -> Change {
         Action::Cloud { action: CloudAction::CreatePolicy(policy), .. } => policy.document.clone(),
         Action::Cloud { action: CloudAction::SetDocument { document, .. }, .. }
         | Action::Cloud { action: CloudAction::PutInline { document, .. }, .. } => Some(document.clone()),
+        Action::Cloud { action: CloudAction::Role(action), .. } => match action {
+            RoleAction::Create(role) => role.trust.clone(),
+            RoleAction::SetTrust { trust, .. } => Some(trust.clone()),
+            RoleAction::SetSession { .. } | RoleAction::Delete(_) => None,
+        },
         Action::Cloud { action: CloudAction::MaxCompute(action), .. } => action.document().cloned(),
         _ => None,
     };

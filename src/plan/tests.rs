@@ -14,7 +14,7 @@ use crate::api::CloudAccount;
 use crate::desired::{AccountFacts, Context, Manifests, compile};
 use crate::model::{
     Effect, Finding, LoginNote, MaxComputeFinding, MaxComputeFound, MaxComputePlace, MaxComputeQuery, MaxComputeRead,
-    NamespaceSeen, NewKey, ObjectId, Password, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding,
+    NamespaceSeen, NewKey, ObjectId, Password, Phase, SecretSeen, User, Workspace, WorkspaceAction, WorkspaceFinding,
     WorkspaceRead, WorkspaceState, covers,
 };
 use crate::names::{ClusterId, RAM_PARTITION, TAG_OWNER};
@@ -44,6 +44,7 @@ impl World {
             list_workspaces(&mut inventory, Vec::new());
             list_max_compute(&mut inventory);
         }
+        inventory.notebooks.listed.insert("eu-west-1".to_owned(), Instant::now());
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
@@ -116,6 +117,10 @@ impl World {
                 }
                 Action::Cluster(action) => self.on_cluster(action),
             }
+        }
+        // What takes a cloud minutes is over.
+        for notebook in self.inventory.notebooks.ours.values_mut().filter(|it| it.phase == Phase::Starting) {
+            notebook.phase = Phase::Running;
         }
     }
 
@@ -191,12 +196,14 @@ pub(super) fn context(documents: &[Value]) -> Context {
         partition: if alibaba { RAM_PARTITION } else { "aws" }.to_owned(),
         trouble: None,
         unreadable: false,
+        issuer: None,
     };
     Context {
         cluster: ClusterId::new("c1"),
         accounts: BTreeMap::from([(AccountName::new("aws"), facts)]),
         operator_namespace: "tenantry-system".to_owned(),
         operator_account: "tenantry".to_owned(),
+        issuer: None,
         now: Timestamp::UNIX_EPOCH,
     }
 }

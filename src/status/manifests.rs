@@ -11,12 +11,12 @@ use crate::api::{
     TenantRoleStatus, TenantStatus, TenantUser, TenantUserStatus, Usage, UserAccountStatus, annotations,
 };
 use crate::desired::{Manifests, keys_wanted, manifest_ref};
-use crate::model::{Inventory, ObjectKind};
+use crate::model::{Inventory, ObjectKind, WantedAccount};
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
 /// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
 /// at, what was said of it stays.
-fn finish<S: ObservedStatus, K: ResourceExt>(
+pub(super) fn finish<S: ObservedStatus, K: ResourceExt>(
     status: &mut S,
     object: &K,
     verdict: &Verdict,
@@ -68,6 +68,7 @@ pub fn tenant_status(
                 group: group
                     .filter(|name| inventory.is_some_and(|it| it.groups.contains_key(name)))
                     .map(CloudName::to_string),
+                execution_role: wanted.zip(inventory).and_then(|(wanted, seen)| execution_role(wanted, seen)),
                 max_compute: report.max_compute_places(
                     &name,
                     account.max_compute.as_ref(),
@@ -152,15 +153,18 @@ pub fn role_status(
             let mine = wanted.policies.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
             let tally = report.tally(&subject, Some(account));
             let inventory = report.accounts.get(account).and_then(|view| view.inventory);
+            let role = wanted.roles.iter().find(|(_, claims)| claims.iter().any(|claim| claim.owner == subject));
             let told = before.iter().find(|it| it.name == account.as_str()).and_then(|it| it.max_compute.as_ref());
             let max_compute = report.max_compute_role(account, &subject, told);
-            if mine.is_none() && max_compute.is_none() && tally.is_clear() {
+            if mine.is_none() && role.is_none() && max_compute.is_none() && tally.is_clear() {
                 return None;
             }
             let policy = mine.and_then(|(name, _)| own_policy(inventory?, name, &subject));
-            let ready = tally.is_clear() && (mine.is_none() || policy.is_some());
+            let is_role = role.is_some();
+            let role = role.and_then(|(name, _)| own_role(inventory?, name, &subject));
+            let ready = tally.is_clear() && (mine.is_none() || policy.is_some()) && (!is_role || role.is_some());
             let message = tally.words().or_else(|| report.observed(&subject, account));
-            Some(RoleAccountStatus { name: account.to_string(), policy, max_compute, ready, message })
+            Some(RoleAccountStatus { name: account.to_string(), policy, role, max_compute, ready, message })
         })
         .collect();
     status.accounts.extend(before.iter().filter(|it| report.is_unseen(&it.name)).cloned());
@@ -231,6 +235,18 @@ fn own_policy(inventory: &Inventory, name: &CloudName, owner: &ManifestRef) -> O
     policy.mark(&inventory.cluster).is_some_and(|mark| mark.is_of(owner)).then(|| policy.arn.clone())
 }
 
+/// The ARN of the TenantRole's cloud role.
+fn own_role(inventory: &Inventory, name: &CloudName, owner: &ManifestRef) -> Option<String> {
+    let role = inventory.roles.get(name)?;
+    role.mark().is_some_and(|mark| mark.is_of(owner)).then(|| role.arn.clone())
+}
+
+/// The ARN of the tenant's execution role.
+fn execution_role(wanted: &WantedAccount, inventory: &Inventory) -> Option<String> {
+    let name = wanted.execution_role.as_ref()?;
+    wanted.roles.get(name)?.iter().find_map(|claim| own_role(inventory, name, &claim.owner))
+}
+
 fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {
     AccessKeyStatus {
         id: key.id.clone(),
@@ -241,17 +257,4 @@ fn key_status(key: &crate::model::AccessKey) -> AccessKeyStatus {
 
 fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// The status of a manifest of a kind that no code stands behind yet.
-#[must_use]
-pub fn unsupported_status<S: ObservedStatus + Clone + Default, K: ResourceExt>(
-    before: Option<&S>,
-    object: &K,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> S {
-    let mut status = before.cloned().unwrap_or_default();
-    finish(&mut status, object, verdict, None, now);
-    status
 }

@@ -5,8 +5,10 @@ mod conditions;
 mod drift;
 mod manifests;
 mod max_compute;
+mod notebooks;
 mod verdict;
 
 pub use conditions::{mark_drifted, set_verdict};
-pub use manifests::{role_status, tenant_status, unsupported_status, user_status};
+pub use manifests::{role_status, tenant_status, user_status};
+pub use notebooks::{notebook_status, notebook_words};
 pub use verdict::{AccountView, Report, Tally, Verdict};

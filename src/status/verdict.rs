@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
 use crate::model::{Class, Fault, Inventory, Life, Read, Wanted};
-use crate::names::{AccountName, CloudName, ManifestRef};
+use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 use crate::plan::{Action, KeyInUse, Outcome, Plan, Step};
 
 /// Failed passes in a row after which Ready is no longer what it was.
@@ -115,12 +115,13 @@ impl Tally {
     }
 
     fn worst(&self) -> Option<(Class, String)> {
-        const ORDER: [Class; 11] = [
+        const ORDER: [Class; 12] = [
             Class::Invalid,
             Class::NotAllowed,
             Class::NotOwned,
             Class::LimitExceeded,
             Class::QuotaExceeded,
+            Class::Failed,
             Class::AccessDenied,
             Class::TenantNotFound,
             Class::Waiting,
@@ -234,7 +235,8 @@ impl Report<'_> {
             return true;
         }
         let Some(wanted) = self.wanted.accounts.get(account) else { return false };
-        reads.any(|read| wanted.is_claimed_by(&read.object(), subject))
+        let lists = |read: &Read| matches!(read, Read::Notebooks(_)) && subject.kind == ManifestKind::TenantNotebook;
+        reads.any(|read| lists(read) || wanted.is_claimed_by(&read.object(), subject))
     }
 
     /// Whether the account is there and cannot be looked at now.
@@ -264,6 +266,9 @@ impl Report<'_> {
                 Verdict::Reconciling(Reason::Waiting, format!("{} steps are left", tally.pending))
             }
             None => match self.still.get(subject) {
+                Some(reason) if subject.kind == ManifestKind::TenantNotebook => {
+                    Verdict::Ready(*reason, all_is_well.to_owned())
+                }
                 Some(reason) => Verdict::Ready(*reason, still_words(*reason).to_owned()),
                 None => match self.keys_in_use(subject) {
                     Some(words) => Verdict::Ready(Reason::OldKeyInUse, words),
@@ -280,6 +285,7 @@ impl Report<'_> {
             Class::NotOwned => Verdict::Stalled(Reason::NotOwned, message),
             Class::LimitExceeded => Verdict::Stalled(Reason::LimitExceeded, message),
             Class::QuotaExceeded => Verdict::Stalled(Reason::QuotaExceeded, message),
+            Class::Failed => Verdict::Stalled(Reason::CloudError, message),
             Class::AccessDenied => Verdict::Stalled(Reason::AccessDenied, message),
             Class::TenantNotFound => Verdict::Reconciling(Reason::TenantNotFound, message),
             Class::Waiting => Verdict::Reconciling(Reason::Waiting, message),

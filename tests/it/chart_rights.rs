@@ -215,6 +215,7 @@ async fn the_operator_may_do_its_work_and_no_more() {
         "delete namespaces",
         "patch resourcequotas anywhere",
         "create networkpolicies.networking.k8s.io anywhere",
+        "create serviceaccounts anywhere",
         "delete rolebindings.rbac.authorization.k8s.io anywhere",
         "patch clusterroles.rbac.authorization.k8s.io",
         "bind clusterroles.rbac.authorization.k8s.io:tenantry-secrets",
@@ -264,6 +265,7 @@ async fn the_operator_can_make_a_tenant_and_break_out_of_none() {
         "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: 'tenantry:tenant:umbra'}, rules: [{apiGroups: [tenantry.dev], resources: [tenants], resourceNames: [umbra], verbs: [get, list, watch]}]}".to_owned(),
         binding("ClusterRoleBinding", "tenantry:tenant:umbra", "", "tenantry:tenant:umbra", &user("olga")),
         "{apiVersion: v1, kind: Secret, metadata: {name: ann-aws, namespace: umbra}, type: tenantry.dev/access-key}".to_owned(),
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: trainer, namespace: umbra}}".to_owned(),
     ];
     for object in &work {
         apply(&operator, object).await.unwrap_or_else(|e| panic!("{e}\n{object}"));
@@ -273,6 +275,8 @@ async fn the_operator_can_make_a_tenant_and_break_out_of_none() {
         .await;
     let outside = binding("RoleBinding", "tenantry:operator:umbra", "kube-system", "tenantry-secrets", ITSELF);
     refused(apply(&operator, &outside).await, "only in the namespaces of tenants");
+    let pod = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: trainer, namespace: kube-system}}";
+    refused(apply(&operator, pod).await, "only in the namespaces of tenants");
     let everywhere = binding("ClusterRoleBinding", "tenantry:tenant:evil", "", "tenantry-secrets", ITSELF);
     refused(apply(&operator, &everywhere).await, "binds the ClusterRole of its own name");
     let admin = binding("RoleBinding", "tenantry:owners", "umbra", "cluster-admin", ITSELF);

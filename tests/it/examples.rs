@@ -46,13 +46,17 @@ fn first_plan(documents: &[Value], tenant: &str) -> Plan {
     let facts = of::<CloudAccount>(documents, "CloudAccount", None).into_iter().map(|manifest| {
         let name = AccountName::new(manifest.metadata.name.clone().unwrap());
         let id = Some(ACCOUNT.to_owned());
-        (name, AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None, unreadable: false })
+        (
+            name,
+            AccountFacts { manifest, id, partition: "aws".to_owned(), trouble: None, unreadable: false, issuer: None },
+        )
     });
     let context = Context {
         cluster: cluster_id.clone(),
         accounts: facts.collect(),
         operator_namespace: "tenantry-system".to_owned(),
         operator_account: "tenantry".to_owned(),
+        issuer: None,
         now: Timestamp::now(),
     };
     let wanted = compile(&TenantName::new(tenant), &manifests, &context);

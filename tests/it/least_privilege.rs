@@ -5,7 +5,7 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::types::AssignmentStatusType;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
-use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
+use tenantry::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
 use testbed::aws::{Credentials, REGION};
 use testbed::moto::ACCOUNT_ID;
 use testbed::rights::BOUNDARY;
@@ -18,6 +18,11 @@ use crate::tenant::launch;
 
 const ANYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// The role as one that users may assume as well.
+fn assumable(role: &str) -> String {
+    role.replacen("  tenant: lp\n", "  tenant: lp\n  assumableBy: {users: true}\n", 1)
+}
 
 /// A tenant in an account with a boundary, and the operator's rights there.
 struct Story {
@@ -33,7 +38,7 @@ struct Story {
 
 impl Story {
     async fn begin() -> Self {
-        let world = World::start(launch().argument("--fresh-write=0")).await;
+        let world = World::start(launch().argument("--fresh-write=0").argument("--notebook-poll=0.5")).await;
         let cluster = world.control_plane.cluster_id().await;
         let boundary = std::fs::read_to_string(layout::root().join("docs/aws/tenant-boundary.json")).unwrap();
         let boundary = boundary.replace("c1a2b3c4", &cluster);
@@ -90,9 +95,11 @@ impl Story {
         iam.put_user_policy().user_name("lp.alice").policy_name("x").policy_document(ANYTHING).send().await.unwrap();
         iam.create_group().group_name("lp").send().await.unwrap();
         iam.put_group_policy().group_name("lp").policy_name("x").policy_document(ANYTHING).send().await.unwrap();
+        iam.create_role().role_name("lp.reader").assume_role_policy_document(TRUST).send().await.unwrap();
+        iam.put_role_policy().role_name("lp.reader").policy_name("x").policy_document(ANYTHING).send().await.unwrap();
         let taken = iam.create_policy().policy_name("lp.reader").policy_document(ANYTHING).send().await.unwrap();
         world.apply(&namespace(&self.defs)).await;
-        world.apply(&(tenant("lp", "") + &role("lp", &self.defs, "reader"))).await;
+        world.apply(&(tenant("lp", "") + &assumable(&role("lp", &self.defs, "reader")))).await;
         self.alice("  roles: [reader]\n  accessKey: {}").await;
         says(world, &self.users, "alice", "False", "NotOwned").await;
         says(world, &self.roles, "reader", "False", "NotOwned").await;
@@ -101,6 +108,8 @@ impl Story {
         iam.delete_user().user_name("lp.alice").send().await.unwrap();
         iam.delete_group_policy().group_name("lp").policy_name("x").send().await.unwrap();
         iam.delete_group().group_name("lp").send().await.unwrap();
+        iam.delete_role_policy().role_name("lp.reader").policy_name("x").send().await.unwrap();
+        iam.delete_role().role_name("lp.reader").send().await.unwrap();
         iam.delete_policy().policy_arn(taken.policy.unwrap().arn.unwrap()).send().await.unwrap();
         self.look("names are free").await;
         ready(world, &self.tenants, "lp").await;
@@ -109,7 +118,7 @@ impl Story {
     /// What manifests ask for, and then no more.
     async fn a_life(&self) {
         let world = &self.world;
-        let typed = role("lp", &self.defs, "reader");
+        let typed = assumable(&role("lp", &self.defs, "reader"));
         let more = typed.replace("  aws:\n", "  aws:\n    managedPolicies: [PowerUserAccess]\n");
         world.apply(&more.replace("s3:ListBucket", "s3:GetBucketTagging")).await;
         ready(world, &self.roles, "reader").await;
@@ -165,9 +174,25 @@ impl Story {
         let alice = "lp.alice";
         iam.put_group_policy().group_name("lp").policy_name("x").policy_document(ANYTHING).send().await.unwrap();
         iam.delete_user_permissions_boundary().user_name(alice).send().await.unwrap();
+        let role = "lp.reader";
+        iam.delete_role_permissions_boundary().role_name(role).send().await.unwrap();
+        iam.put_role_policy().role_name(role).policy_name("x").policy_document(ANYTHING).send().await.unwrap();
+        iam.update_assume_role_policy().role_name(role).policy_document(TRUST).send().await.unwrap();
+        iam.update_role().role_name(role).max_session_duration(7200).send().await.unwrap();
+        let note = aws_sdk_iam::types::Tag::builder().key("note").value("x").build().unwrap();
+        iam.tag_role().role_name(role).tags(note).send().await.unwrap();
         self.look("drift").await;
         let user = iam.get_user().user_name(alice).send().await.unwrap().user.unwrap();
         assert_eq!(user.permissions_boundary.unwrap().permissions_boundary_arn.as_deref(), Some(BOUNDARY));
+        // Policies of a role may be changed only once it has its boundary again.
+        self.look("and again").await;
+        eventually(&self.world, "the role is as it was", || async {
+            let seen = iam.get_role().role_name(role).send().await.unwrap().role.unwrap();
+            let inline = iam.list_role_policies().role_name(role).send().await.unwrap().policy_names;
+            let bounded = seen.permissions_boundary.is_some() && seen.max_session_duration == Some(3600);
+            bounded && inline.is_empty() && seen.tags().iter().all(|tag| tag.key != "note")
+        })
+        .await;
 
         iam.create_login_profile().user_name(alice).password("A-long-one-1!").send().await.unwrap();
         let device = iam.create_virtual_mfa_device().virtual_mfa_device_name("phone").send().await.unwrap();
@@ -189,6 +214,23 @@ impl Story {
         iam.attach_user_policy().user_name("guest").policy_arn(arn).send().await.unwrap();
         iam.attach_role_policy().role_name("guest").policy_arn(arn).send().await.unwrap();
         iam.attach_group_policy().group_name("guests").policy_arn(arn).send().await.unwrap();
+    }
+
+    /// A notebook is made, changed, marked anew and deleted, with the script that stops it when it is idle.
+    async fn a_notebook(&self) {
+        let world = &self.world;
+        let notebooks = of::<TenantNotebook>(world, &self.defs);
+        let lab = |more: &str| {
+            let (defs, head) = (&self.defs, "---\napiVersion: tenantry.dev/v1alpha1\nkind: TenantNotebook\n");
+            format!(
+                "{head}metadata: {{name: lab, namespace: {defs}}}\nspec: {{tenant: lp, user: alice, account: aws, {more}}}\n"
+            )
+        };
+        world.apply(&lab("instanceType: ml.t3.medium, stopAfterIdle: 2h")).await;
+        ready(world, &notebooks, "lab").await;
+        world.apply(&lab("instanceType: ml.t3.large, stopAfterIdle: 2h")).await;
+        ready(world, &notebooks, "lab").await;
+        delete(world, &notebooks, "lab").await;
     }
 
     /// Everything goes, with what people added.
@@ -237,6 +279,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     story.names_are_taken().await;
     story.a_life().await;
     story.credentials_come_and_go().await;
+    story.a_notebook().await;
     story.by_hand().await;
     story.the_end().await;
     story.retained().await;
@@ -250,7 +293,7 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
 
     // What is missing is said with the line to add: on the manifest that needed it, on the account.
     let (world, defs) = (&story.world, &story.defs);
-    world.apply(&tenant("lp", "")).await;
+    world.apply(&(tenant("lp", "") + &assumable(&role("lp", defs, "reader")))).await;
     story.without("iam:CreateAccessKey").await;
     story.alice("  accessKey: {}").await;
     let denied = says(world, &story.users, "alice", "False", "AccessDenied").await;
@@ -309,7 +352,8 @@ async fn the_operator_needs_every_action_of_its_policy_and_no_other() {
     story.look("boundaries may go").await;
     eventually(world, "no boundary", || async {
         let user = world.moto.iam().get_user().user_name("lp.alice").send().await.unwrap().user.unwrap();
-        user.permissions_boundary.is_none()
+        let role = world.moto.iam().get_role().role_name("lp.reader").send().await.unwrap().role.unwrap();
+        user.permissions_boundary.is_none() && role.permissions_boundary.is_none()
     })
     .await;
     let needed = world.moto.granted(&story.operator.access_key_id).await;

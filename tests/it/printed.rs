@@ -105,6 +105,7 @@ async fn statuses_are_kept_and_printed() {
         conditions: ready(Reason::Provisioned),
         last_handled_reconcile_at: None,
         accounts: vec![TenantAccountStatus {
+            execution_role: None,
             name: "aws-prod".to_owned(),
             account_id: text("123456789012"),
             group: text("acme"),
@@ -140,6 +141,7 @@ async fn statuses_are_kept_and_printed() {
         conditions: ready(Reason::Paused),
         last_handled_reconcile_at: None,
         accounts: vec![RoleAccountStatus {
+            role: None,
             name: "aws-prod".to_owned(),
             policy: text("arn:aws:iam::123456789012:policy/tenants/c1/acme/acme.ops"),
             max_compute: None,

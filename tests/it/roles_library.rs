@@ -37,7 +37,7 @@ fn facts((name, id): (&str, &str), spec: serde_json::Value, partition: &str) -> 
     let id = Some(id.to_owned());
     (
         AccountName::new(name),
-        AccountFacts { manifest, id, partition: partition.to_owned(), trouble: None, unreadable: false },
+        AccountFacts { manifest, id, partition: partition.to_owned(), trouble: None, unreadable: false, issuer: None },
     )
 }
 
@@ -61,6 +61,7 @@ fn wanted(role: &Path) -> BTreeMap<AccountName, WantedAccount> {
         .into(),
         operator_namespace: "tenantry-system".to_owned(),
         operator_account: "tenantry".to_owned(),
+        issuer: None,
         now: jiff::Timestamp::now(),
     };
     let wanted = compile(&TenantName::new("acme"), &manifests, &context);

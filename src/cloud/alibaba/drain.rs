@@ -24,13 +24,24 @@ pub(super) async fn user(act: &Act<'_>, user: &CloudName, inventory: &Mutex<Inve
     for group in lists::groups_of(act, user.as_str()).await? {
         act.remove(of_user("RemoveUserFromGroup").with("GroupName", group)).await?;
     }
+    policies_with_inline(act, &ObjectId::user(user), inventory).await?;
+    act.remove(of_user("UnbindMFADevice")).await?;
+    Ok(())
+}
+
+/// Removes a role's policies.
+pub(super) async fn role(act: &Act<'_>, role: &CloudName, inventory: &Mutex<Inventory>) -> Result<(), Fault> {
+    policies_with_inline(act, &ObjectId::role(role), inventory).await
+}
+
+/// Detaches all policies, and deletes those that stand for inline ones and nobody else has.
+async fn policies_with_inline(act: &Act<'_>, of: &ObjectId, inventory: &Mutex<Inventory>) -> Result<(), Fault> {
     let cluster = inventory.lock().cluster.clone();
-    for (policy, description) in policies_of(act, &ObjectId::user(user)).await? {
+    for (policy, description) in policies_of(act, of).await? {
         if inline_of_description(&cluster, &description).is_some() {
             inline::discard(act, &policy).await?;
         }
     }
-    act.remove(of_user("UnbindMFADevice")).await?;
     Ok(())
 }
 
@@ -71,8 +82,7 @@ pub(super) async fn policy(act: &Act<'_>, name: &CloudName) -> Result<(), Fault>
         act.remove(edge_call(Verb::Detach, &ObjectId::group(&CloudName::new(group)), name.as_str(), false)).await?;
     }
     for role in names("Roles", "Role", "RoleName") {
-        let call = Call::ram("DetachPolicyFromRole").with("RoleName", role).with("PolicyName", name);
-        act.remove(call.with("PolicyType", "Custom")).await?;
+        act.remove(edge_call(Verb::Detach, &ObjectId::role(&CloudName::new(role)), name.as_str(), false)).await?;
     }
     Ok(())
 }

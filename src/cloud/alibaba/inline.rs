@@ -25,10 +25,10 @@ pub(super) async fn put(
     let (cluster, differs) = {
         let inventory = inventory.lock();
         let users = inventory.users.get(&of.name).map(|user| &user.inline);
-        let known = if of.kind == ObjectKind::Group {
-            inventory.groups.get(&of.name).map(|group| &group.inline)
-        } else {
-            users
+        let known = match of.kind {
+            ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
+            ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
+            _ => users,
         };
         (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
     };

@@ -10,13 +10,16 @@ use crate::model::{AccessKey, ObjectId, ObjectKind};
 
 type Found<T> = Result<Vec<T>, Refused>;
 
-/// The policies attached to a user or group, as RAM shows them.
+/// The policies attached to a user, group or role, as RAM shows them.
 pub(super) async fn attached(act: &Act<'_>, of: &ObjectId) -> Found<Value> {
     let call = match of.kind {
         ObjectKind::Group => Call::ram("ListPoliciesForGroup").with("GroupName", &of.name),
-        ObjectKind::User | ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => {
-            Call::ram("ListPoliciesForUser").with("UserName", &of.name)
-        }
+        ObjectKind::Role => Call::ram("ListPoliciesForRole").with("RoleName", &of.name),
+        ObjectKind::User
+        | ObjectKind::Policy
+        | ObjectKind::Notebook
+        | ObjectKind::MaxCompute
+        | ObjectKind::Workspace => Call::ram("ListPoliciesForUser").with("UserName", &of.name),
     };
     act.list(call, ("Policies", "Policy")).await
 }
@@ -37,11 +40,11 @@ pub(super) async fn keys(act: &Act<'_>, user: &str) -> Found<AccessKey> {
     Ok(keys.iter().filter_map(shapes::key).collect())
 }
 
-/// Tags of a policy, which a read of it alone does not show.
-pub(super) async fn policy_tags(act: &Act<'_>, policy: &str) -> Result<crate::model::Tags, Refused> {
-    let names = serde_json::json!([policy]);
-    let call = Call::ram("ListTagResources").with("ResourceType", "policy").with("ResourceNames", names);
-    // A policy has at most 20 tags, and a page holds 100.
+/// Tags of a policy or role, which a read of it alone does not show; `kind` is RAM's word for it.
+pub(super) async fn tags_of(act: &Act<'_>, kind: &str, name: &str) -> Result<crate::model::Tags, Refused> {
+    let names = serde_json::json!([name]);
+    let call = Call::ram("ListTagResources").with("ResourceType", kind).with("ResourceNames", names);
+    // Each has at most 20 tags, and a page holds 100.
     let answer = act.send(call.with("PageSize", 100)).await?;
     let tags = answer["TagResources"].as_array().into_iter().flatten();
     Ok(tags.map(|tag| (shapes::text(tag, "TagKey").to_owned(), shapes::text(tag, "TagValue").to_owned())).collect())

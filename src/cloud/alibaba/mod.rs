@@ -22,6 +22,7 @@ mod policies;
 mod rates;
 mod read;
 mod refusal;
+mod roles;
 mod shapes;
 mod sweep;
 mod users;
@@ -96,7 +97,9 @@ impl Alibaba {
 fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Group => "RAM group",
+        ObjectKind::Notebook => "DSW instance",
         ObjectKind::Policy => "RAM policy",
+        ObjectKind::Role => "RAM role",
         ObjectKind::User => "RAM user",
         ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "PAI workspace",
@@ -115,6 +118,11 @@ impl Cloud for Alibaba {
             Read::LastUse { user, id } => keys::last_use(self, &act, user, id).await,
             Read::Login(user) => logins::read(&act, user).await,
             Read::Tags(policy) => read::tags(&act, policy).await,
+            Read::Notebooks(_) => Err(act.fault(
+                Class::Invalid,
+                "paidsw:CreateInstance",
+                "notebooks on Alibaba Cloud are not supported yet",
+            )),
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
             Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
@@ -137,12 +145,16 @@ impl Cloud for Alibaba {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
+                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => {
+                    groups::set_tags(&act)
+                }
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
                 Err(act.fault(Class::Invalid, "ram:SetBoundary", "RAM has no permissions boundaries"))
             }
+            CloudAction::Role(action) => roles::carry_out(self, &act, action, inventory).await,
             CloudAction::CreatePolicy(policy) => policies::create(self, &act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
@@ -164,6 +176,11 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Notebook(_) => Err(act.fault(
+                Class::Invalid,
+                "paidsw:CreateInstance",
+                "notebooks on Alibaba Cloud are not supported yet",
+            )),
             CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
             CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }
@@ -180,6 +197,10 @@ impl Cloud for Alibaba {
 
     async fn set_password_rules(&self, rules: &PasswordRules) -> Result<(), Fault> {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
+    }
+
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        roles::issuer_of(&self.act(format!("OIDC provider {provider}"), Priority::Normal), provider).await
     }
 
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {

@@ -135,12 +135,14 @@ pub(super) async fn set_tags(
     Ok(Effect::Done)
 }
 
-/// A call that attaches a policy to a user or group, or detaches it.
+/// A call that attaches a policy to a user, group or role, or detaches it.
 pub(super) fn edge_call(verb: Verb, object: &ObjectId, policy: &str, system: bool) -> Call {
     let call = match (verb, object.kind) {
         (Verb::Attach, ObjectKind::Group) => Call::ram("AttachPolicyToGroup").with("GroupName", &object.name),
+        (Verb::Attach, ObjectKind::Role) => Call::ram("AttachPolicyToRole").with("RoleName", &object.name),
         (Verb::Attach, _) => Call::ram("AttachPolicyToUser").with("UserName", &object.name),
         (Verb::Detach, ObjectKind::Group) => Call::ram("DetachPolicyFromGroup").with("GroupName", &object.name),
+        (Verb::Detach, ObjectKind::Role) => Call::ram("DetachPolicyFromRole").with("RoleName", &object.name),
         (Verb::Detach, _) => Call::ram("DetachPolicyFromUser").with("UserName", &object.name),
     };
     call.with("PolicyName", policy).with("PolicyType", if system { "System" } else { "Custom" })

@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, kind, lists, policies, shapes, workspaces};
+use super::{Alibaba, kind, lists, policies, roles, shapes, workspaces};
 use crate::cloud::ownership::{mark_of, not_owned};
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
 use crate::policy::Document;
 
-/// One object, whole. A user costs 3 calls, a group and a policy 2, and each inline policy one.
+/// One object, whole. A user and a role cost 3 calls, a group and a policy 2, and each inline policy one.
 pub(super) async fn object(
     cloud: &Alibaba,
     act: &Act<'_>,
@@ -25,13 +25,15 @@ pub(super) async fn object(
         ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Role => role(cloud, act, &object.name, &cluster).await,
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
     absent_or(found)
 }
 
-/// Whose an object is, and of a policy which version is in force: one call, of a policy two.
+/// Whose an object is, and of a policy which version is in force: one call, of a policy or role two.
 pub(super) async fn mark(
     cloud: &Alibaba,
     act: &Act<'_>,
@@ -42,6 +44,8 @@ pub(super) async fn mark(
         ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
+        ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Role => roles::read_alone(cloud, act, &object.name).await.map(Finding::Role),
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
     };
@@ -74,7 +78,7 @@ pub(super) async fn still_ours(
 
 /// The tags of a policy: one call.
 pub(super) async fn tags(act: &Act<'_>, name: &CloudName) -> Result<Finding, Fault> {
-    absent_or(lists::policy_tags(act, name.as_str()).await.map(Finding::Tags))
+    absent_or(lists::tags_of(act, "policy", name.as_str()).await.map(Finding::Tags))
 }
 
 pub(super) fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Fault> {
@@ -84,7 +88,7 @@ pub(super) fn absent_or(found: Result<Finding, Refused>) -> Result<Finding, Faul
     }
 }
 
-fn empty(act: &Act<'_>, action: &str) -> Refused {
+pub(super) fn empty(act: &Act<'_>, action: &str) -> Refused {
     Refused::odd(act.fault(Class::Transient, action, "Alibaba Cloud answered without the object"))
 }
 
@@ -110,6 +114,12 @@ async fn group(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &Clust
     let mut group = group_alone(act, name).await?;
     (group.attached, group.inline) = edges(cloud, act, &ObjectId::group(name), cluster).await?;
     Ok(Finding::Group(group))
+}
+
+async fn role(cloud: &Alibaba, act: &Act<'_>, name: &CloudName, cluster: &ClusterId) -> Result<Finding, Refused> {
+    let mut role = roles::read_alone(cloud, act, name).await?;
+    (role.attached, role.inline) = edges(cloud, act, &ObjectId::role(name), cluster).await?;
+    Ok(Finding::Role(role))
 }
 
 /// What is attached: policies by ARN, and those that stand for inline ones by their names, with what they say.
@@ -139,7 +149,7 @@ async fn edges(
 
 async fn policy(cloud: &Alibaba, act: &Act<'_>, name: &CloudName) -> Result<Policy, Refused> {
     let answer = act.send(policies::get_call(name)).await?;
-    let tags = lists::policy_tags(act, name.as_str()).await?;
+    let tags = lists::tags_of(act, "policy", name.as_str()).await?;
     let policy = shapes::policy(&cloud.identity.account, &answer["Policy"], Some(tags));
     let policy = policy.ok_or_else(|| empty(act, "ram:GetPolicy"))?;
     Ok(Policy { document: shapes::document(&answer), ..policy })

@@ -20,7 +20,7 @@ pub(super) fn tags(value: &Value) -> Tags {
 }
 
 /// There are no paths: an object lies where its marks say.
-fn path(tags: &Tags) -> String {
+pub(super) fn path(tags: &Tags) -> String {
     mark_of_tags(tags).map_or_else(|| "/".to_owned(), |mark| tenant_path(&mark.cluster, &mark.tenant))
 }
 

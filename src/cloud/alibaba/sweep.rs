@@ -1,4 +1,4 @@
-//! Reads the whole account as far as lists show it: all users, groups and customer's policies with their marks, in one
+//! Reads the whole account as far as lists show it: all users, groups, roles and customer's policies with their marks, in one
 //! call a page. What hangs between them no list shows; that is read object by object, in turn.
 //!
 //! Lists are not filtered by our tags: names that others have taken must be known before something is made, and an
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::Alibaba;
 use super::act::Act;
 use super::call::Call;
-use super::shapes;
+use super::{roles, shapes};
 use crate::model::{Fault, Finding, Policy, Sweep};
 use crate::names::{CloudName, DESCRIPTION_PREFIX};
 
@@ -23,6 +23,7 @@ pub(super) async fn sweep(cloud: &Alibaba, act: &Act<'_>) -> Result<Sweep, Fault
     let groups = act.pages(|| Call::ram("ListGroups"), PAGE_OF_GROUPS, ("Groups", "Group")).await?;
     let custom = || Call::ram("ListPolicies").with("PolicyType", "Custom");
     let policies = act.pages(custom, PAGE, ("Policies", "Policy")).await?;
+    let roles = act.pages(|| Call::ram("ListRoles"), PAGE, ("Roles", "Role")).await?;
     let count =
         |it: &serde_json::Value| Some((CloudName::new(it["PolicyName"].as_str()?), it["AttachmentCount"].as_i64()?));
     let attachments: BTreeMap<CloudName, i64> = policies.iter().filter_map(count).collect();
@@ -34,6 +35,7 @@ pub(super) async fn sweep(cloud: &Alibaba, act: &Act<'_>) -> Result<Sweep, Fault
     let (stand_ins, policies): (Vec<Policy>, Vec<Policy>) = policies.partition(|it| it.description.starts_with(&begin));
     let loose = stand_ins.into_iter().filter(|it| attachments.get(&it.name) == Some(&0));
     let loose = loose.map(|it| (it.name, it.description)).collect();
-    let found = users.chain(groups).chain(policies.into_iter().map(Finding::Policy)).collect();
+    let roles = roles.iter().filter_map(|role| roles::shape(account, role, shapes::tags(role))).map(Finding::Role);
+    let found = users.chain(groups).chain(policies.into_iter().map(Finding::Policy)).chain(roles).collect();
     Ok(Sweep { found, bare: true, attachments, loose })
 }

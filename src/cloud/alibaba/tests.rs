@@ -146,16 +146,19 @@ fn empty(outer: &str, inner: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_sweep_is_three_lists_each_to_its_end() {
-    let answers =
-        vec![users(&["a"], Some("m1")), users(&["b"], None), empty("Groups", "Group"), empty("Policies", "Policy")];
+async fn a_sweep_is_four_lists_each_to_its_end() {
+    let lists = [empty("Groups", "Group"), empty("Policies", "Policy"), empty("Roles", "Role")];
+    let answers = [vec![users(&["a"], Some("m1")), users(&["b"], None)], lists.to_vec()].concat();
     let (stub, cloud) = account(answers).await;
     let sweep = cloud.sweep().await.unwrap();
     assert!(sweep.bare);
     assert_eq!(sweep.found.len(), 2);
-    assert_eq!(stub.actions(), ["GetCallerIdentity", "ListUsers", "ListUsers", "ListGroups", "ListPolicies"]);
+    assert_eq!(
+        stub.actions(),
+        ["GetCallerIdentity", "ListUsers", "ListUsers", "ListGroups", "ListPolicies", "ListRoles"]
+    );
     assert_eq!(stub.asked.lock()[2].parameters["Marker"], "m1");
-    assert_eq!(stub.last().parameters["PolicyType"], "Custom");
+    assert_eq!(stub.asked.lock()[4].parameters["PolicyType"], "Custom");
 }
 
 #[tokio::test]

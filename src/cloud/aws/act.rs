@@ -137,7 +137,12 @@ impl Channel {
 }
 
 fn service_of(operation: &str) -> &'static str {
-    if operation == "GetCallerIdentity" { "sts" } else { "iam" }
+    match operation {
+        "GetCallerIdentity" => "sts",
+        "AddTags" | "DeleteTags" | "ListTags" => "sagemaker",
+        _ if operation.contains("Notebook") => "sagemaker",
+        _ => "iam",
+    }
 }
 
 fn action_of(operation: &str) -> String {
@@ -147,6 +152,8 @@ fn action_of(operation: &str) -> String {
 fn family_of(operation: &str) -> Family {
     if service_of(operation) == "sts" {
         Family::Token
+    } else if service_of(operation) == "sagemaker" {
+        Family::Notebook
     } else if operation.starts_with("Get") || operation.starts_with("List") {
         Family::Read
     } else {
@@ -164,6 +171,7 @@ mod tests {
     fn calls_drink_from_the_right_bucket() {
         assert_eq!(family_of("CreateUser"), Family::Write);
         assert_eq!(family_of("ListUsers"), Family::Read);
+        assert_eq!(family_of("ListNotebookInstances"), Family::Notebook);
         assert_eq!(family_of("GetCallerIdentity"), Family::Token);
         assert_eq!(action_of("GetCallerIdentity"), "sts:GetCallerIdentity");
     }

@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 const ATTEMPTS: u32 = 3;
 /// Temporary credentials are renewed this long before they end: no call that has begun outlives them.
 const RENEWAL: Duration = Duration::from_secs(120);
+/// What the SDK's defaults are: fixed, for they change with it.
+pub(super) const BEHAVIOR: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
 /// Fixed, so that the operator's ARN is the same in every process.
 const SESSION: &str = "tenantry";
 
@@ -116,10 +118,10 @@ impl Aws {
     }
 }
 
-async fn configuration(settings: &Settings) -> SdkConfig {
+pub(super) async fn configuration(settings: &Settings) -> SdkConfig {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+    let mut loader = aws_config::defaults(BEHAVIOR())
         .http_client(HTTP.clone())
         .region(Region::new(settings.region.clone()))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

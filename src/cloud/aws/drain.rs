@@ -74,6 +74,11 @@ async fn policies_of(act: &Act<'_>, of: &ObjectId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Removes a role's policies.
+pub(super) async fn role(act: &Act<'_>, name: &CloudName) -> Result<(), Fault> {
+    policies_of(act, &ObjectId::role(name)).await
+}
+
 /// Detaches a policy from everyone and deletes its old versions.
 ///
 /// # Errors
@@ -92,10 +97,7 @@ pub(super) async fn policy(act: &Act<'_>, arn: &str) -> Result<(), Fault> {
         match holder {
             Holder::User(name) => policies::detach(act, &ObjectId::user(&CloudName::new(name)), arn).await?,
             Holder::Group(name) => policies::detach(act, &ObjectId::group(&CloudName::new(name)), arn).await?,
-            Holder::Role(name) => {
-                let detach = act.iam.detach_role_policy().role_name(name).policy_arn(arn);
-                act.remove("DetachRolePolicy", detach.send()).await?
-            }
+            Holder::Role(name) => policies::detach(act, &ObjectId::role(&CloudName::new(name)), arn).await?,
         };
     }
     for version in lists::old_versions(act, arn).await? {

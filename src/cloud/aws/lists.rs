@@ -42,13 +42,23 @@ pub(super) async fn members(act: &Act<'_>, group: &str) -> Found<String> {
     .await
 }
 
-/// ARNs of the policies attached to a user or group.
+/// ARNs of the policies attached to a user, group or role.
 pub(super) async fn attached(act: &Act<'_>, kind: ObjectKind, name: &str) -> Found<String> {
     if kind == ObjectKind::Group {
         return act
             .pages("ListAttachedGroupPolicies", move |marker| async move {
                 let request = act.iam.list_attached_group_policies().group_name(name).set_marker(marker);
                 let page = act.send("ListAttachedGroupPolicies", request.send()).await?;
+                let items = shapes::arns(page.attached_policies.unwrap_or_default());
+                Ok(Page { items, truncated: page.is_truncated, marker: page.marker })
+            })
+            .await;
+    }
+    if kind == ObjectKind::Role {
+        return act
+            .pages("ListAttachedRolePolicies", move |marker| async move {
+                let request = act.iam.list_attached_role_policies().role_name(name).set_marker(marker);
+                let page = act.send("ListAttachedRolePolicies", request.send()).await?;
                 let items = shapes::arns(page.attached_policies.unwrap_or_default());
                 Ok(Page { items, truncated: page.is_truncated, marker: page.marker })
             })
@@ -63,13 +73,22 @@ pub(super) async fn attached(act: &Act<'_>, kind: ObjectKind, name: &str) -> Fou
     .await
 }
 
-/// Names of the inline policies of a user or group.
+/// Names of the inline policies of a user, group or role.
 pub(super) async fn inline(act: &Act<'_>, kind: ObjectKind, name: &str) -> Found<String> {
     if kind == ObjectKind::Group {
         return act
             .pages("ListGroupPolicies", move |marker| async move {
                 let request = act.iam.list_group_policies().group_name(name).set_marker(marker);
                 let page = act.send("ListGroupPolicies", request.send()).await?;
+                Ok(Page { items: page.policy_names, truncated: page.is_truncated, marker: page.marker })
+            })
+            .await;
+    }
+    if kind == ObjectKind::Role {
+        return act
+            .pages("ListRolePolicies", move |marker| async move {
+                let request = act.iam.list_role_policies().role_name(name).set_marker(marker);
+                let page = act.send("ListRolePolicies", request.send()).await?;
                 Ok(Page { items: page.policy_names, truncated: page.is_truncated, marker: page.marker })
             })
             .await;

@@ -1,4 +1,4 @@
-//! An AWS account: IAM and STS behind the contract of [`Cloud`], one function a call.
+//! An AWS account: IAM, STS and SageMaker behind the contract of [`Cloud`], one function a call.
 
 mod act;
 mod catalogue;
@@ -9,10 +9,14 @@ mod groups;
 mod keys;
 mod lists;
 mod logins;
+mod notebooks;
+mod opening;
 mod passwords;
 mod policies;
 mod read;
 mod refusal;
+mod roles;
+mod sagemaker;
 mod shapes;
 mod sweep;
 mod users;
@@ -25,11 +29,12 @@ use self::act::{Act, Channel};
 use self::catalogue::Catalogue;
 use super::{Cloud, Priority};
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, ObjectId, ObjectKind, PasswordRules, Quota, Read,
-    Sweep,
+    Class, CloudAction, Effect, Fault, Finding, Inventory, NewKey, NotebookAction, ObjectId, ObjectKind, PasswordRules,
+    Quota, Read, RoleAction, Sweep,
 };
 
 pub use self::connect::{AssumeRole, Credentials, Identity, Settings};
+pub use self::opening::presigned_notebook_url;
 
 /// One AWS account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the account's,
 /// whoever else calls it.
@@ -63,7 +68,9 @@ impl Aws {
 fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Group => "IAM group",
+        ObjectKind::Notebook => notebooks::KIND,
         ObjectKind::Policy => "IAM policy",
+        ObjectKind::Role => "IAM role",
         ObjectKind::User => "IAM user",
         ObjectKind::MaxCompute => "MaxCompute",
         ObjectKind::Workspace => "workspace",
@@ -85,8 +92,12 @@ impl Cloud for Aws {
             Read::Tags(policy) => {
                 read::tags(&self.act_on(&ObjectId::policy(policy), Priority::Normal), policy, inventory).await
             }
+            Read::Notebooks(region) => self.list_notebooks(region, inventory).await.map(Finding::Notebooks),
+            Read::Object(object) if object.kind == ObjectKind::Notebook => {
+                self.find_notebook(&self.act_on(object, Priority::Normal), &object.name, inventory).await
+            }
             Read::Object(object) => read::object(&self.act_on(object, Priority::Normal), object, inventory).await,
-            Read::Mark(object) => read::mark(&self.act_on(object, Priority::Normal), object, inventory).await,
+            Read::Mark(object) => self.whose(&self.act_on(object, Priority::Normal), object, inventory).await,
             // AWS has none.
             Read::MaxCompute(_) => Ok(Finding::Absent),
             Read::Workspace(_) => Ok(Finding::Absent),
@@ -114,12 +125,25 @@ impl Cloud for Aws {
         passwords::set(&self.act("the account's password policy", Priority::Normal), rules).await
     }
 
+    /// The ARN says it.
+    async fn issuer_of(&self, provider: &str) -> Result<Option<String>, Fault> {
+        Ok(provider.split_once(":oidc-provider/").map(|(_, issuer)| format!("https://{issuer}")))
+    }
+
     async fn answers(&self, key: &NewKey) -> Result<bool, Fault> {
         keys::answers(&self.act(format!("key {}", key.id), Priority::Normal), &self.base, key).await
     }
 }
 
 impl Aws {
+    /// Whose an object is, if there is one.
+    async fn whose(&self, act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inventory>) -> Result<Finding, Fault> {
+        match object.kind {
+            ObjectKind::Notebook => self.mark_of_notebook(act, &object.name, inventory).await,
+            _ => read::mark(act, object, inventory).await,
+        }
+    }
+
     async fn carry_out(&self, action: &CloudAction, inventory: &Mutex<Inventory>) -> Result<Effect, Fault> {
         let act = self.act_on(&action.object(), Priority::of(action));
         match action {
@@ -131,12 +155,18 @@ impl Aws {
             CloudAction::SetTags { of, set, unset } => match of.kind {
                 ObjectKind::User => users::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset, inventory).await,
+                ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
+                ObjectKind::Notebook => self.tag_notebook(&act, &of.name, set, unset, inventory).await,
             },
             CloudAction::SetProfile { .. } => {
                 Err(act.fault(Class::Invalid, "iam:UpdateUser", "IAM shows nothing of a user but its name"))
             }
-            CloudAction::SetBoundary { user, boundary } => users::set_boundary(&act, user, boundary.as_deref()).await,
+            CloudAction::SetBoundary { of, boundary } if of.kind == ObjectKind::Role => {
+                roles::set_boundary(&act, &of.name, boundary.as_deref()).await
+            }
+            CloudAction::SetBoundary { of, boundary } => users::set_boundary(&act, &of.name, boundary.as_deref()).await,
+            CloudAction::Role(action) => roles::carry_out(&act, action, inventory).await,
             CloudAction::CreatePolicy(policy) => policies::create(&act, policy, inventory).await,
             CloudAction::SetDocument { policy, document } => {
                 policies::set_document(&act, policy, document, inventory).await
@@ -160,6 +190,7 @@ impl Aws {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
+            CloudAction::Notebook(action) => self.notebook(action, inventory).await,
             CloudAction::MaxCompute(_) => Err(act.fault(Class::Invalid, "odps", "AWS has no MaxCompute")),
             CloudAction::Workspace(_) => Err(act.fault(Class::Invalid, "CreateWorkspace", "AWS has no PAI workspaces")),
         }
@@ -175,7 +206,11 @@ impl Aws {
     ) -> Result<Effect, Fault> {
         let mut objects = vec![action.object()];
         match action {
-            CloudAction::CreateGroup(_) | CloudAction::CreatePolicy(_) | CloudAction::CreateUser(_) => {
+            CloudAction::CreateGroup(_)
+            | CloudAction::CreatePolicy(_)
+            | CloudAction::CreateUser(_)
+            | CloudAction::Notebook(NotebookAction::Create(_))
+            | CloudAction::Role(RoleAction::Create(_)) => {
                 return Err(denied);
             }
             CloudAction::AddMember { group, .. } | CloudAction::RemoveMember { group, .. } => {
@@ -185,7 +220,7 @@ impl Aws {
         }
         for object in objects {
             let act = self.act_on(&object, Priority::of(action));
-            if let Ok(Finding::Absent) = read::mark(&act, &object, inventory).await {
+            if let Ok(Finding::Absent) = self.whose(&act, &object, inventory).await {
                 if action.takes_away() {
                     return Ok(Effect::Done);
                 }

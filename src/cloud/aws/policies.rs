@@ -209,13 +209,21 @@ async fn attach_vendor(
     }
 }
 
-/// Whether it is the policy that does not exist, not the user or group.
+/// Whether it is the policy that does not exist, not who shall have it.
 fn is_about(refused: &Refused, arn: &str) -> bool {
     refused.absent() && refused.message.contains(arn)
 }
 
 fn operation(to: &ObjectId) -> &'static str {
-    if to.kind == ObjectKind::Group { "AttachGroupPolicy" } else { "AttachUserPolicy" }
+    match to.kind {
+        ObjectKind::Group => "AttachGroupPolicy",
+        ObjectKind::Role => "AttachRolePolicy",
+        ObjectKind::User
+        | ObjectKind::Policy
+        | ObjectKind::Notebook
+        | ObjectKind::MaxCompute
+        | ObjectKind::Workspace => "AttachUserPolicy",
+    }
 }
 
 async fn attach_arn(act: &Act<'_>, to: &ObjectId, arn: &str) -> Result<(), Refused> {
@@ -223,6 +231,9 @@ async fn attach_arn(act: &Act<'_>, to: &ObjectId, arn: &str) -> Result<(), Refus
     if to.kind == ObjectKind::Group {
         let request = act.iam.attach_group_policy().group_name(name).policy_arn(arn);
         act.send("AttachGroupPolicy", request.send()).await?;
+    } else if to.kind == ObjectKind::Role {
+        let request = act.iam.attach_role_policy().role_name(name).policy_arn(arn);
+        act.send("AttachRolePolicy", request.send()).await?;
     } else {
         let request = act.iam.attach_user_policy().user_name(name).policy_arn(arn);
         act.send("AttachUserPolicy", request.send()).await?;
@@ -235,6 +246,10 @@ pub(super) async fn detach(act: &Act<'_>, from: &ObjectId, arn: &str) -> Result<
     if from.kind == ObjectKind::Group {
         let request = act.iam.detach_group_policy().group_name(name).policy_arn(arn);
         return act.remove("DetachGroupPolicy", request.send()).await;
+    }
+    if from.kind == ObjectKind::Role {
+        let request = act.iam.detach_role_policy().role_name(name).policy_arn(arn);
+        return act.remove("DetachRolePolicy", request.send()).await;
     }
     let request = act.iam.detach_user_policy().user_name(name).policy_arn(arn);
     act.remove("DetachUserPolicy", request.send()).await
@@ -250,6 +265,9 @@ pub(super) async fn put_inline(
     if of.kind == ObjectKind::Group {
         let request = act.iam.put_group_policy().group_name(name).policy_name(policy).policy_document(text);
         act.send("PutGroupPolicy", request.send()).await?;
+    } else if of.kind == ObjectKind::Role {
+        let request = act.iam.put_role_policy().role_name(name).policy_name(policy).policy_document(text);
+        act.send("PutRolePolicy", request.send()).await?;
     } else {
         let request = act.iam.put_user_policy().user_name(name).policy_name(policy).policy_document(text);
         act.send("PutUserPolicy", request.send()).await?;
@@ -262,6 +280,10 @@ pub(super) async fn delete_inline(act: &Act<'_>, of: &ObjectId, policy: &str) ->
     if of.kind == ObjectKind::Group {
         let request = act.iam.delete_group_policy().group_name(name).policy_name(policy);
         return act.remove("DeleteGroupPolicy", request.send()).await;
+    }
+    if of.kind == ObjectKind::Role {
+        let request = act.iam.delete_role_policy().role_name(name).policy_name(policy);
+        return act.remove("DeleteRolePolicy", request.send()).await;
     }
     let request = act.iam.delete_user_policy().user_name(name).policy_name(policy);
     act.remove("DeleteUserPolicy", request.send()).await

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::act::Act;
 use super::refusal::Refused;
-use super::{lists, shapes};
+use super::{lists, roles, shapes};
 use crate::cloud::ownership::mark_of;
 use crate::model::{Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::CloudName;
@@ -16,6 +16,9 @@ pub(super) async fn object(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<I
         ObjectKind::User => user(act, &object.name).await,
         ObjectKind::Group => group(act, &object.name).await,
         ObjectKind::Policy => policy(act, &object.name, inventory).await,
+        // Not IAM's.
+        ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Role => roles::read_whole(act, &object.name).await,
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
@@ -28,11 +31,13 @@ pub(super) async fn mark(act: &Act<'_>, object: &ObjectId, inventory: &Mutex<Inv
     let found = match object.kind {
         ObjectKind::User => user_alone(act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
+        ObjectKind::Role => roles::read_alone(act, &object.name).await.map(Finding::Role),
         ObjectKind::Policy => match policy_arn(act, &object.name, inventory).await {
             Ok(Some(arn)) => policy_alone(act, &arn).await.map(Finding::Policy),
             Ok(None) => Ok(Finding::Absent),
             Err(refused) => Err(refused),
         },
+        ObjectKind::Notebook => Ok(Finding::Absent),
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => Ok(Finding::Absent),
     };
@@ -160,6 +165,6 @@ async fn policy_arn(act: &Act<'_>, name: &CloudName, inventory: &Mutex<Inventory
     Ok(all.into_iter().find(|(other, _)| CloudName::new(other.as_str()) == *name).map(|(_, arn)| arn))
 }
 
-fn empty(act: &Act<'_>, operation: &str) -> Refused {
+pub(super) fn empty(act: &Act<'_>, operation: &str) -> Refused {
     Refused::odd(act.fault(crate::model::Class::Transient, operation, "AWS answered without the object"))
 }

@@ -36,13 +36,13 @@ impl Refused {
 
     /// Whether there is no such object.
     pub(super) fn absent(&self) -> bool {
-        self.is("NoSuchEntity")
+        self.is("NoSuchEntity") || (self.is("ValidationException") && self.message.contains("RecordNotFound"))
     }
 
     /// What the call is counted as.
     pub(super) fn outcome(&self) -> &'static str {
         match (self.code.as_str(), self.fault.class) {
-            ("NoSuchEntity", _) => "absent",
+            _ if self.absent() => "absent",
             ("EntityAlreadyExists", _) => "exists",
             ("DeleteConflict", _) => "conflict",
             (_, Class::Invalid) => "invalid",
@@ -96,7 +96,7 @@ pub(super) fn classify(code: &str, status: u16) -> Class {
         | "SlowDown" => Class::Throttled,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => Class::AccessDenied,
         _ if refuses_credentials(code) => Class::AccessDenied,
-        "LimitExceeded" | "ServiceQuotaExceededException" => Class::QuotaExceeded,
+        "LimitExceeded" | "ResourceLimitExceeded" | "ServiceQuotaExceededException" => Class::QuotaExceeded,
         "EntityAlreadyExists" => Class::NotOwned,
         "MalformedPolicyDocument"
         | "ValidationError"

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_iam::types;
 use jiff::Timestamp;
 
-use crate::model::{AccessKey, Group, LastUse, Policy, Quota, Tags, User};
+use crate::model::{AccessKey, Group, LastUse, Policy, Quota, Role, Tags, User};
 use crate::names::CloudName;
 use crate::policy::Document;
 
@@ -34,6 +34,21 @@ pub(super) fn group(detail: types::GroupDetail) -> Option<Group> {
         path: detail.path.unwrap_or_default(),
         attached: arns(detail.attached_managed_policies.unwrap_or_default()).into_iter().collect(),
         inline: inline(detail.group_policy_list.unwrap_or_default()),
+    })
+}
+
+/// A role of the bulk call, which shows all but how long sessions may last.
+pub(super) fn role(detail: types::RoleDetail) -> Option<Role> {
+    Some(Role {
+        name: CloudName::new(detail.role_name?),
+        path: detail.path.unwrap_or_default(),
+        arn: detail.arn.unwrap_or_default(),
+        tags: tags(detail.tags.unwrap_or_default()),
+        trust: detail.assume_role_policy_document.as_deref().and_then(document),
+        session_seconds: None,
+        boundary: boundary(detail.permissions_boundary),
+        attached: arns(detail.attached_managed_policies.unwrap_or_default()).into_iter().collect(),
+        inline: inline(detail.role_policy_list.unwrap_or_default()),
     })
 }
 

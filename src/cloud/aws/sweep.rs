@@ -10,7 +10,7 @@ use crate::model::{Fault, Finding, Sweep};
 /// The most entities that IAM gives in one page; it may give fewer.
 const PAGE: i32 = 1000;
 
-/// All users, groups and customer's policies: every page, or a fault.
+/// All users, groups, roles and customer's policies: every page, or a fault.
 pub(super) async fn sweep(act: &Act<'_>) -> Result<Sweep, Fault> {
     let found = act
         .pages("GetAccountAuthorizationDetails", move |marker| async move {
@@ -19,6 +19,7 @@ pub(super) async fn sweep(act: &Act<'_>) -> Result<Sweep, Fault> {
                 .get_account_authorization_details()
                 .filter(EntityType::User)
                 .filter(EntityType::Group)
+                .filter(EntityType::Role)
                 .filter(EntityType::LocalManagedPolicy)
                 .max_items(PAGE)
                 .set_marker(marker);
@@ -33,6 +34,7 @@ fn page_of(page: GetAccountAuthorizationDetailsOutput) -> Page<Finding> {
     let users = page.user_detail_list.into_iter().flatten().filter_map(shapes::user).map(Finding::User);
     let groups = page.group_detail_list.into_iter().flatten().filter_map(shapes::group).map(Finding::Group);
     let policies = page.policies.into_iter().flatten().filter_map(shapes::policy).map(Finding::Policy);
-    let items = users.chain(groups).chain(policies).collect();
+    let roles = page.role_detail_list.into_iter().flatten().filter_map(shapes::role).map(Finding::Role);
+    let items = users.chain(groups).chain(policies).chain(roles).collect();
     Page { items, truncated: page.is_truncated, marker: page.marker }
 }

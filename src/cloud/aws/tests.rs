@@ -74,7 +74,7 @@ async fn a_sweep_follows_every_marker_even_from_an_empty_page() {
     let asked = stub.asked.lock();
     assert_eq!(asked.len(), 4);
     assert!(
-        asked[1].contains("MaxItems=1000") && asked[1].contains("Filter.member.3=LocalManagedPolicy"),
+        asked[1].contains("MaxItems=1000") && asked[1].contains("Filter.member.4=LocalManagedPolicy"),
         "{}",
         asked[1]
     );

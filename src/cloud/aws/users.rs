@@ -91,7 +91,7 @@ pub(super) async fn set_boundary(act: &Act<'_>, name: &CloudName, boundary: Opti
     }
 }
 
-fn no_boundary(act: &Act<'_>, operation: &str, arn: Option<&str>) -> Fault {
+pub(super) fn no_boundary(act: &Act<'_>, operation: &str, arn: Option<&str>) -> Fault {
     let message = format!(
         "the permissions boundary {} does not exist. Make that policy, or name another in the CloudAccount",
         arn.unwrap_or_default()

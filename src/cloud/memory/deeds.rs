@@ -5,10 +5,11 @@ use std::fmt::Display;
 use super::super::ownership::{judge, mark_of};
 use super::world::World;
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Group, NewKey, ObjectId, ObjectKind, Policy, PolicyRef, User,
-    WorkspaceAction,
+    Class, CloudAction, Effect, Fault, Finding, Group, NewKey, NotebookAction, ObjectId, ObjectKind, Policy, PolicyRef,
+    RoleAction, User, WorkspaceAction,
 };
 use crate::names::{CloudName, Mark, ram_arn};
+use crate::policy::Document;
 
 const ATTACHMENTS: usize = 10;
 const GROUPS_OF_USER: usize = 10;
@@ -38,6 +39,7 @@ impl World {
             CloudAction::CreateGroup(group) => self.create_group(group),
             CloudAction::CreateUser(user) => self.create_user(user),
             CloudAction::CreatePolicy(policy) => self.create_policy(policy),
+            CloudAction::Notebook(action) => self.notebook(action),
             CloudAction::DeleteGroup(name) => {
                 self.users.values_mut().for_each(|user| {
                     user.groups.remove(name);
@@ -70,6 +72,8 @@ impl World {
                 Ok(Effect::Done)
             }
             CloudAction::DeletePolicy(name) => self.delete_policy(name),
+            CloudAction::Role(action) => self.execute_on_role(action),
+            CloudAction::SetBoundary { of, boundary } => self.set_boundary(of, boundary.as_ref()),
             CloudAction::SetDocument { policy, document } => {
                 let Some(policy) = self.policies.get_mut(policy) else { return no_such(policy) };
                 if policy.old_versions.len() >= OLD_VERSIONS {
@@ -84,6 +88,8 @@ impl World {
                 let tags = match of.kind {
                     ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.tags),
                     ObjectKind::Policy => self.policies.get_mut(&of.name).and_then(|policy| policy.tags.as_mut()),
+                    ObjectKind::Notebook => self.notebooks.get_mut(&of.name).map(|notebook| &mut notebook.tags),
+                    ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.tags),
                     ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => {
                         return fault(Class::Invalid, of, "groups have no tags");
                     }
@@ -101,20 +107,11 @@ impl World {
                 Ok(Effect::Done)
             }
             CloudAction::PutInline { of, name, document } => {
-                let inline = match of.kind {
-                    ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
-                    ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
-                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
-                };
-                inline.map(|inline| inline.insert(name.clone(), document.clone()));
+                self.inline_mut(of).map(|inline| inline.insert(name.clone(), document.clone()));
                 Ok(Effect::Done)
             }
             CloudAction::DeleteInline { of, name } => {
-                match of.kind {
-                    ObjectKind::User => drop(self.users.get_mut(&of.name).map(|user| user.inline.remove(name))),
-                    ObjectKind::Group => drop(self.groups.get_mut(&of.name).map(|group| group.inline.remove(name))),
-                    ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => {}
-                }
+                self.inline_mut(of).map(|inline| inline.remove(name));
                 Ok(Effect::Done)
             }
             CloudAction::Workspace(action) => self.on_workspace(action),
@@ -146,8 +143,6 @@ impl World {
                 | CloudAction::DeleteKey { .. }
                 | CloudAction::SetKeyActive { active: false, .. }
         );
-        let boundary_missing =
-            matches!(action, CloudAction::SetBoundary { boundary: Some(arn), .. } if !self.policy_exists(arn));
         let group_missing = matches!(action, CloudAction::AddMember { group, .. } if !self.groups.contains_key(group));
         let Some(user) = self.users.get_mut(&object.name) else {
             return if ends { Ok(Effect::Done) } else { no_such(object) };
@@ -155,10 +150,6 @@ impl World {
         let keys = user.keys.get_or_insert_default();
         match action {
             CloudAction::SetProfile { profile, .. } => user.profile.clone_from(profile),
-            CloudAction::SetBoundary { .. } if boundary_missing => {
-                return fault(Class::Invalid, object, "NoSuchEntity");
-            }
-            CloudAction::SetBoundary { boundary, .. } => user.boundary.clone_from(boundary),
             CloudAction::AddMember { .. } if group_missing => return no_such(object),
             CloudAction::AddMember { group, .. } => {
                 if user.groups.len() >= GROUPS_OF_USER && !user.groups.contains(group) {
@@ -232,11 +223,13 @@ impl World {
 
     fn delete_policy(&mut self, name: &CloudName) -> Result<Effect, Fault> {
         let Some(arn) = self.policies.get(name).map(|policy| policy.arn.clone()) else { return Ok(Effect::Done) };
-        if self.users.values().any(|user| user.boundary.as_ref() == Some(&arn)) {
+        let bounded = self.roles.values().any(|role| role.boundary.as_ref() == Some(&arn));
+        if bounded || self.users.values().any(|user| user.boundary.as_ref() == Some(&arn)) {
             return fault(Class::Waiting, name, "DeleteConflict: used as a boundary");
         }
         self.users.values_mut().for_each(|user| user.attached.retain(|other| *other != arn));
         self.groups.values_mut().for_each(|group| group.attached.retain(|other| *other != arn));
+        self.roles.values_mut().for_each(|role| role.attached.retain(|other| *other != arn));
         self.policies.remove(name);
         Ok(Effect::Done)
     }
@@ -276,7 +269,17 @@ impl World {
         match of.kind {
             ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.attached),
             ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.attached),
-            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
+            ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.attached),
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
+        }
+    }
+
+    fn inline_mut(&mut self, of: &ObjectId) -> Option<&mut std::collections::BTreeMap<String, Document>> {
+        match of.kind {
+            ObjectKind::User => self.users.get_mut(&of.name).map(|user| &mut user.inline),
+            ObjectKind::Group => self.groups.get_mut(&of.name).map(|group| &mut group.inline),
+            ObjectKind::Role => self.roles.get_mut(&of.name).map(|role| &mut role.inline),
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         }
     }
 
@@ -291,6 +294,8 @@ impl World {
             CloudAction::CreateGroup(_)
                 | CloudAction::CreateUser(_)
                 | CloudAction::CreatePolicy(_)
+                | CloudAction::Notebook(NotebookAction::Create(_))
+                | CloudAction::Role(RoleAction::Create(_))
                 | CloudAction::Workspace(WorkspaceAction::Create(_))
         ) {
             return;
@@ -316,11 +321,14 @@ impl World {
             Finding::User(user) => &user.path,
             Finding::Group(group) => &group.path,
             Finding::Policy(policy) => &policy.path,
+            Finding::Role(role) => &role.path,
             Finding::Absent
             | Finding::Keys(_)
             | Finding::LastUse { .. }
             | Finding::Login(_)
             | Finding::Tags(_)
+            | Finding::Notebook(_)
+            | Finding::Notebooks(_)
             | Finding::MaxCompute(_)
             | Finding::Workspace(_)
             | Finding::Mark { .. } => return false,

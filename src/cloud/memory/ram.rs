@@ -93,8 +93,8 @@ async fn drain(cloud: &MemoryCloud, object: &ObjectId) -> Result<(), Fault> {
             }
             return Ok(());
         }
-        // What hangs on a workspace goes with it.
-        ObjectKind::MaxCompute | ObjectKind::Workspace => return Ok(()),
+        // What hangs on a workspace goes with it; roles are not played.
+        ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => return Ok(()),
     }
     for arn in cloud.call("ListPoliciesForUser", |world| Ok(world.attached(object))).await? {
         act(cloud, &CloudAction::Detach { from: object.clone(), arn: arn.clone() }).await?;
@@ -281,7 +281,8 @@ impl World {
         let attached = match of.kind {
             ObjectKind::User => self.users.get(&of.name).map(|user| &user.attached),
             ObjectKind::Group => self.groups.get(&of.name).map(|group| &group.attached),
-            ObjectKind::Policy | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
+            ObjectKind::Role => self.roles.get(&of.name).map(|role| &role.attached),
+            ObjectKind::Policy | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => None,
         };
         attached.into_iter().flatten().cloned().collect()
     }
@@ -320,14 +321,14 @@ impl World {
             }),
             ObjectKind::Group => self.members(name).is_empty() && self.attached(object).is_empty(),
             ObjectKind::Policy => self.holders(name).is_empty(),
-            ObjectKind::MaxCompute | ObjectKind::Workspace => false,
+            ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => false,
         };
         if free {
             match object.kind {
                 ObjectKind::User => drop(self.users.remove(name)),
                 ObjectKind::Group => drop(self.groups.remove(name)),
                 ObjectKind::Policy => drop(self.policies.remove(name)),
-                ObjectKind::MaxCompute | ObjectKind::Workspace => {}
+                ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => {}
             }
         }
         free

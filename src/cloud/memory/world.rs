@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::max_compute::MaxCompute;
 use crate::model::{
-    AccessKey, Finding, Group, Login, ObjectId, ObjectKind, PasswordRules, Policy, Quota, User, Workspace,
+    AccessKey, Finding, Group, Login, Notebook, ObjectId, ObjectKind, PasswordRules, Policy, Quota, Role, User,
+    Workspace,
 };
 use crate::names::{CloudName, ClusterId, system_policy_arn};
 
@@ -25,8 +26,14 @@ pub(crate) struct World {
     pub(crate) users: BTreeMap<CloudName, User>,
     /// Groups; members are on the users.
     pub(crate) groups: BTreeMap<CloudName, Group>,
+    /// Roles.
+    pub(crate) roles: BTreeMap<CloudName, Role>,
     /// Policies; their tags are always `Some`.
     pub(crate) policies: BTreeMap<CloudName, Policy>,
+    /// Notebooks.
+    pub(crate) notebooks: BTreeMap<CloudName, Notebook>,
+    /// How many notebooks were ever made.
+    pub(crate) notebooks_made: u64,
     /// PAI workspaces; their members are always `Some`.
     pub(crate) workspaces: BTreeMap<CloudName, Workspace>,
     /// The vendor's policies: path by name.
@@ -63,7 +70,10 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             policies: BTreeMap::new(),
+            notebooks: BTreeMap::new(),
+            notebooks_made: 0,
             workspaces: BTreeMap::new(),
             vendor: vendor.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
             user_limit: 5000,
@@ -94,6 +104,8 @@ impl World {
             ObjectKind::User => self.users.get(&object.name).cloned().map(Finding::User),
             ObjectKind::Group => self.groups.get(&object.name).cloned().map(Finding::Group),
             ObjectKind::Policy => self.policies.get(&object.name).cloned().map(Finding::Policy),
+            ObjectKind::Notebook => self.notebooks.get(&object.name).cloned().map(Box::new).map(Finding::Notebook),
+            ObjectKind::Role => self.roles.get(&object.name).cloned().map(Finding::Role),
             ObjectKind::MaxCompute => None,
             ObjectKind::Workspace => self.workspace(&object.name),
         };
@@ -105,12 +117,13 @@ impl World {
         if self.logins.contains_key(user) { Login::On } else { Login::Off }
     }
 
-    /// As the bulk call shows it: without keys and without the tags of policies.
+    /// As the bulk call shows it: without keys, the tags of policies and how long sessions of roles last.
     pub(super) fn everything(&self) -> Vec<Finding> {
         let users = self.users.values().map(|user| Finding::User(User { keys: None, ..user.clone() }));
         let groups = self.groups.values().cloned().map(Finding::Group);
         let policies = self.policies.values().map(|policy| Finding::Policy(Policy { tags: None, ..policy.clone() }));
-        users.chain(groups).chain(policies).collect()
+        let roles = self.roles.values().map(|role| Finding::Role(Role { session_seconds: None, ..role.clone() }));
+        users.chain(groups).chain(policies).chain(roles).collect()
     }
 
     pub(super) fn quotas(&self) -> BTreeMap<String, Quota> {
@@ -118,6 +131,7 @@ impl World {
         BTreeMap::from([
             ("Users".to_owned(), Quota { used: used(self.users.len()), limit: self.user_limit }),
             ("Groups".to_owned(), Quota { used: used(self.groups.len()), limit: 300 }),
+            ("Roles".to_owned(), Quota { used: used(self.roles.len()), limit: 1000 }),
             ("Policies".to_owned(), Quota { used: used(self.policies.len()), limit: 1500 }),
         ])
     }
@@ -139,6 +153,9 @@ impl World {
         }
         for group in self.groups.values() {
             wrong.extend(missing(&group.attached, |arn| self.policy_exists(arn), &group.name, "attached"));
+        }
+        for role in self.roles.values() {
+            wrong.extend(missing(&role.attached, |arn| self.policy_exists(arn), &role.name, "attached"));
         }
         wrong.extend(
             self.policies

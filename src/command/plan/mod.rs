@@ -22,7 +22,7 @@ use kube::{Client, Config, ResourceExt as _};
 use self::manifests::{Manifests, Placed};
 use crate::api::CloudAccount;
 use crate::cloud::{Calls, Rates};
-use crate::cluster::{Overlay, Prune, Snapshot, cluster_id, read_once, rehearse};
+use crate::cluster::{Overlay, Prune, Snapshot, cluster_id, read_once, rehearse, token_issuer};
 use crate::controller::{Accounts, Stage, manifests_of};
 use crate::desired::{Context, compile};
 use crate::model::{ClusterState, Fault, Inventory};
@@ -194,6 +194,7 @@ impl Planner<'_> {
             accounts: accounts.facts(&account_manifests),
             operator_namespace: args.namespace.clone(),
             operator_account: args.service_account.clone(),
+            issuer: token_issuer(&self.client).await,
             now: Timestamp::now(),
         };
         let (mut plans, mut all_people) = (Vec::new(), Vec::new());

@@ -27,6 +27,8 @@ UNSIGNED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
 WIRE = threading.local()
 # What a condition on time sees, in seconds ahead of the machine's clock.
 CLOCK = {"ahead": 0}
+# By access key of a session: the tags that were sent when it began.
+SESSION_TAGS = {}
 # By access key: the statements and actions that were needed, no other statement allowing the call.
 GRANTS = defaultdict(set)
 
@@ -227,6 +229,11 @@ def s3_target(request, resource):
     return resource, context, []
 
 
+def session_tags(request):
+    tags = [(parameter(request, f"Tags.member.{n}.Key"), parameter(request, f"Tags.member.{n}.Value")) for n in range(1, 51)]
+    return [(key, value or "") for key, value in tags if key]
+
+
 def target_of(request, resource, caller):
     if request._service == "iam":
         return iam_target(request, caller)
@@ -234,6 +241,8 @@ def target_of(request, resource, caller):
         return sagemaker_target(request)
     if request._service == "s3":
         return s3_target(request, resource)
+    if request._action == "sts:AssumeRole":
+        return resource, {}, session_tags(request)
     return resource, {}, []
 
 
@@ -265,16 +274,23 @@ class Caller:
             self.principal = Principal(account, self.entity.arn, key.arn)
         self.context["aws:PrincipalArn"] = self.entity.arn
         self.context["aws:PrincipalAccount"] = account
-        for name, value in tag_map(self.entity.tags).items():
+        # The tags of a session come over those of its role [D].
+        session_tags = SESSION_TAGS.get(key._access_key_id, {})
+        for name, value in {**tag_map(self.entity.tags), **session_tags}.items():
             self.context[f"aws:PrincipalTag/{name}"] = value
         self.policies = [document_of(policy) for policy in key.collect_policies()]
+
+
+def ambient_time():
+    now = time.time() + CLOCK["ahead"]
+    return datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ambient(request):
     """The context that every request has."""
     now = time.time() + CLOCK["ahead"]
     return {
-        "aws:CurrentTime": datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:CurrentTime": ambient_time(),
         "aws:EpochTime": str(int(now)),
         "aws:PrincipalIsAWSService": "false",
         "aws:RequestedRegion": request._region,
@@ -298,7 +314,7 @@ def reason_to_refuse(request, caller, action, arn, context):
     return verdict(caller.policies, boundary, session, resource_policy, caller.principal, action, arn, context)
 
 
-def trusts(request, caller, role_arn, context):
+def trusts(request, caller, action, role_arn, context):
     try:
         role = request.backend.get_role_by_arn(role_arn)
     except NotFoundException:
@@ -307,7 +323,7 @@ def trusts(request, caller, role_arn, context):
     if external_id:
         context = {**context, "sts:externalid": external_id}
     trust = json.loads(role.assume_role_policy_document)
-    return decide([trust], "sts:AssumeRole", role_arn, context, caller.principal) == ALLOW
+    return decide([trust], action, role_arn, context, caller.principal) == ALLOW
 
 
 def check_action_permitted(self, resource):
@@ -325,8 +341,13 @@ def check_action_permitted(self, resource):
     context = {key.lower(): value for key, value in context.items()}
 
     wanted = [(self._action, arn, context)]
+    if tags and self._action == "sts:AssumeRole":
+        wanted.append(("sts:TagSession", arn, context))
     if tags and self._action in TAGGING:
         wanted.append((TAGGING[self._action], arn, context))
+    if tags and self._action.startswith("sagemaker:Create"):
+        tagging = {**context, "sagemaker:taggingaction": self._action.split(":")[1]}
+        wanted.append(("sagemaker:AddTags", arn, tagging))
     if self._action in PASSES_ROLE:
         role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
         if role:
@@ -343,8 +364,11 @@ def check_action_permitted(self, resource):
         grants = granting(caller.policies, action, on, within)
         if len(grants) == 1:
             GRANTS[self._access_key._access_key_id].add((grants[0], action))
-    if self._action == "sts:AssumeRole" and not trusts(self, caller, resource, context):
-        refuse(self, self._action, resource, "because no resource-based policy allows the sts:AssumeRole action")
+    if self._action == "sts:AssumeRole":
+        for action in ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]:
+            if not trusts(self, caller, action, resource, context):
+                refuse(self, action, resource, f"because no resource-based policy allows the {action} action")
+        WIRE.tags = dict(tags)
 
 
 def refuse(request, action, resource, why):

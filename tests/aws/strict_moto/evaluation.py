@@ -13,8 +13,8 @@ ACCOUNT, LIMITED, DIRECT = 1, 2, 3
 class Principal:
     """Who asks, by the names under which a Principal element may mean him."""
 
-    def __init__(self, account=None, arn=None, session=None):
-        self.account, self.arn, self.session = account, arn, session
+    def __init__(self, account=None, arn=None, session=None, federated=None):
+        self.account, self.arn, self.session, self.federated = account, arn, session, federated
 
     def as_anyone(self):
         if self.arn is None:
@@ -26,6 +26,8 @@ def named(element, caller):
     """How far a Principal element means the caller; None when it does not."""
     if element == "*":
         return caller.as_anyone()
+    if caller.federated:
+        return DIRECT if isinstance(element, dict) and caller.federated in as_list(element.get("Federated", [])) else None
     names = as_list(element.get("AWS", [])) if isinstance(element, dict) else []
     found = [caller.as_anyone()] if "*" in names else []
     if caller.arn is not None:

@@ -7,6 +7,7 @@ from moto.core.utils import utcnow
 from moto.iam.access_control import AssumedRoleAccessKey
 from moto.sts.models import AssumedRole, sts_backends
 
+from .enforcement import SESSION_TAGS, WIRE
 from .patching import wrap
 
 # How long sessions last from now on, in seconds; none: as long as the caller asks for.
@@ -23,6 +24,7 @@ class ExpiredToken(_RESTError):
 @wrap(AssumedRole, "__init__")
 def _(old, self, *args, **kwargs):
     old(self, *args, **kwargs)
+    SESSION_TAGS[self.access_key_id] = WIRE.tags
     if LENGTH["seconds"] is not None:
         self.expiration = utcnow() + timedelta(seconds=LENGTH["seconds"])
 

@@ -7,8 +7,12 @@ POST /ext/latency      {"milliseconds"}: every call takes this much longer
 POST /ext/quotas       {"Users": 5, ...}: by the names of GetAccountSummary
 POST /ext/page         {"items"}: no page of a list holds more
 POST /ext/clock        {"ahead"}: seconds that conditions on time are ahead
+POST /ext/notebooks    {"seconds"?, "failing"?: [reason], "most"?, "age"?, "arrive"?}: how long a notebook stays in a passing state, why the
+                       next ones that start fail, how many there may be, how much longer ago all that
+                       happened to them did, and whether what is on its way is there
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
+POST /ext/issuers      {"https://issuer": {"keys": [...]}}: the keys by which tokens are verified
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
@@ -29,7 +33,7 @@ from moto.core.responses import BaseResponse
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import enforcement, quotas, reading, sessions, users
+from . import enforcement, notebooks, quotas, reading, sessions, tokens, users
 from .patching import wrap
 
 LOCK = threading.Lock()
@@ -53,7 +57,7 @@ class Call:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         self.body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(self.body)
-        enforcement.WIRE.body = self.body
+        enforcement.WIRE.body, enforcement.WIRE.tags = self.body, {}
         self.path = environ.get("PATH_INFO", "")
         self.target = environ.get("HTTP_X_AMZ_TARGET", "")
         self.agent = environ.get("HTTP_USER_AGENT", "")
@@ -120,8 +124,11 @@ def reset():
     FAULTS.clear()
     quotas.OVERRIDES.clear()
     sessions.LENGTH["seconds"] = None
+    tokens.ISSUERS.clear()
     LATENCY["milliseconds"] = enforcement.CLOCK["ahead"] = 0
     reading.PAGE["most"] = LARGEST_PAGE
+    notebooks.PACE["seconds"], notebooks.MOST["notebooks"] = notebooks.DELAY, None
+    notebooks.FAILING.clear()
 
 
 def switch(path, body):
@@ -138,8 +145,17 @@ def switch(path, body):
             reading.PAGE["most"] = value["items"]
         elif path == "/ext/clock":
             enforcement.CLOCK["ahead"] = value["ahead"]
+        elif path == "/ext/notebooks":
+            notebooks.PACE["seconds"] = value.get("seconds", notebooks.PACE["seconds"])
+            notebooks.FAILING[:] = value.get("failing", notebooks.FAILING)
+            notebooks.MOST["notebooks"] = value.get("most", notebooks.MOST["notebooks"])
+            notebooks.age(value.get("age", 0))
+            if value.get("arrive"):
+                notebooks.arrive()
         elif path == "/ext/sign-in":
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
+        elif path == "/ext/issuers":
+            tokens.ISSUERS.update(value)
         elif path == "/ext/session":
             sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":

@@ -5,7 +5,7 @@
 
 use kube::api::Api;
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
-use testbed::alibaba::OPERATOR;
+use testbed::alibaba::{ACCOUNT_ID, OPERATOR};
 use testbed::{OperatorPolicy, World};
 
 use super::{POWER, policy, role, role_of, tenant, user};
@@ -16,6 +16,11 @@ use crate::tenant::launch;
 
 const ANYTHING: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const TRUST: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::1234567890123456:root"]}}]}"#;
+
+/// The role as one that users may assume as well.
+fn assumable(role: &str) -> String {
+    role.replacen("  tenant: lp\n", "  tenant: lp\n  assumableBy: {users: true}\n", 1)
+}
 
 struct Story {
     world: World,
@@ -39,7 +44,9 @@ impl Story {
     async fn recycle_bin(&self, bin: &str) {
         let account =
             self.world.alibaba_account(ALIBABA, "  driftCheckInterval: 1h\n  passwordPolicy: {minimumLength: 12}");
-        let account = account.replacen("alibaba: {", &format!("alibaba: {{recycleBin: {bin}, "), 1);
+        let provider = format!("acs:ram::{ACCOUNT_ID}:oidc-provider/here");
+        let more = format!("alibaba: {{recycleBin: {bin}, oidcProvider: '{provider}', ");
+        let account = account.replacen("alibaba: {", &more, 1);
         self.world.apply(&account).await;
         ready(&self.world, &Api::<CloudAccount>::all(self.world.client()), ALIBABA).await;
     }
@@ -59,12 +66,15 @@ impl Story {
         let (world, root) = (&self.world, self.world.alibaba.root());
         root.done("CreateUser", &[("UserName", "lp.alice")]).await;
         root.done("CreateGroup", &[("GroupName", "lp")]).await;
-        world.apply(&(tenant("lp", "") + &role("lp", "reader"))).await;
+        root.done("CreateRole", &[("RoleName", "lp.reader"), ("AssumeRolePolicyDocument", TRUST)]).await;
+        world.apply(&(tenant("lp", "") + &assumable(&role("lp", "reader")))).await;
         world.apply(&user("lp", "alice", "  roles: [reader]\n  accessKey: {}")).await;
         says(world, &self.users, "alice", "False", "NotOwned").await;
         says(world, &self.tenants, "lp", "False", "NotOwned").await;
         root.done("DeleteUser", &[("UserName", "lp.alice")]).await;
         root.done("DeleteGroup", &[("GroupName", "lp")]).await;
+        says(world, &self.roles, "reader", "False", "NotOwned").await;
+        root.done("DeleteRole", &[("RoleName", "lp.reader")]).await;
         reconcile(world, &self.users, "alice", "names are free").await;
         ready(world, &self.users, "alice").await;
         ready(world, &self.tenants, "lp").await;
@@ -74,7 +84,7 @@ impl Story {
     async fn a_life(&self) {
         let world = &self.world;
         let reads = |action: &str| format!("effect: Allow, actions: ['{action}'], resources: ['*']");
-        let typed = role_of("lp", "reader", "", &[&reads("oss:GetObject")]);
+        let typed = assumable(&role_of("lp", "reader", "", &[&reads("oss:GetObject")]));
         world.apply(&typed.replace("  tenant: lp\n", "  tenant: lp\n  default: true\n")).await;
         ready(world, &self.roles, "reader").await;
         self.tenant("  tags: {project: x}").await;
@@ -94,8 +104,15 @@ impl Story {
         })
         .await;
         self.alice("  roles: [reader]").await;
+        let longer = [("RoleName", "lp.reader"), ("NewMaxSessionDuration", "7200")];
+        world.alibaba.root().done("UpdateRole", &longer).await;
         reconcile(world, &self.users, "alice", "all of it is read").await;
         ready(world, &self.users, "alice").await;
+        eventually(world, "sessions of an hour", || async {
+            let role = world.alibaba.root().done("GetRole", &[("RoleName", "lp.reader")]).await;
+            role["Role"]["MaxSessionDuration"] == 3600
+        })
+        .await;
     }
 
     /// Everything goes, with what people added.

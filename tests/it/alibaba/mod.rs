@@ -7,6 +7,7 @@ mod credentials;
 mod drift;
 mod economy;
 mod faults;
+mod keyless;
 mod keys;
 mod least_privilege;
 mod letting_go;

@@ -63,7 +63,7 @@ async fn what_is_made_is_what_a_sweep_finds() {
     assert_eq!(account.calls().await.values().sum::<u64>(), 2);
     assert_eq!(account.read(Read::Mark(ObjectId::user(&CloudName::new("nobody")))).await, Finding::Absent);
 
-    let clear = CloudAction::SetBoundary { user: alice.name.clone(), boundary: None };
+    let clear = CloudAction::SetBoundary { of: ObjectId::user(&alice.name), boundary: None };
     account.done(clear).await;
     let quotas = account.aws.quotas().await.unwrap();
     assert_eq!((quotas["Users"].used, quotas["Users"].limit), (2, 5000));

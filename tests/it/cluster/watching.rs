@@ -76,7 +76,7 @@ kind: ClusterRole
 metadata: {name: rights-reader}
 rules:
   - {apiGroups: [tenantry.dev], resources: ['*'], verbs: [get, list, watch]}
-  - {apiGroups: [''], resources: [namespaces, resourcequotas, limitranges], verbs: [get, list, watch]}
+  - {apiGroups: [''], resources: [namespaces, resourcequotas, limitranges, serviceaccounts], verbs: [get, list, watch]}
   - {apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch]}
   - {apiGroups: [rbac.authorization.k8s.io], resources: ['*'], verbs: [get, list, watch]}
 ---

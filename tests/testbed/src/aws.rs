@@ -27,6 +27,8 @@ pub struct Credentials {
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: String,
+    /// The token of a session.
+    pub session_token: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -45,11 +47,20 @@ impl Credentials {
     /// A key by its parts, for example from a Secret.
     #[must_use]
     pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
-        Self { access_key_id: access_key_id.to_owned(), secret_access_key: secret_access_key.to_owned() }
+        let (access_key_id, secret_access_key) = (access_key_id.to_owned(), secret_access_key.to_owned());
+        Self { access_key_id, secret_access_key, session_token: None }
+    }
+
+    /// A session, as STS answers.
+    #[must_use]
+    pub fn session(answer: &aws_sdk_sts::types::Credentials) -> Self {
+        let key = Self::new(&answer.access_key_id, &answer.secret_access_key);
+        Self { session_token: Some(answer.session_token.clone()), ..key }
     }
 
     fn sdk(&self) -> aws_credential_types::Credentials {
-        aws_credential_types::Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "tests")
+        let token = self.session_token.clone();
+        aws_credential_types::Credentials::new(&self.access_key_id, &self.secret_access_key, token, None, "tests")
     }
 }
 
@@ -143,24 +154,43 @@ impl Moto {
     /// # Panics
     /// When moto does not answer.
     pub async fn s3(&self, credentials: &Credentials, method: &str, path: &str, body: &str) -> (u16, String) {
+        // Elsewhere a bucket cannot be made without saying again where.
+        self.signed(credentials, ("s3", "us-east-1"), Request::builder().method(method).uri(path), body).await
+    }
+
+    /// One request, signed for a service in a region; its URI is a path. Gives the status and the body.
+    pub(crate) async fn signed(
+        &self,
+        credentials: &Credentials,
+        (service, region): (&str, &str),
+        request: http::request::Builder,
+        body: &str,
+    ) -> (u16, String) {
         let identity: Identity = credentials.sdk().into();
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let parameters = SigningParams::builder()
             .identity(&identity)
-            // Elsewhere a bucket cannot be made without saying again where.
-            .region("us-east-1")
-            .name("s3")
+            .region(region)
+            .name(service)
             .time(SystemTime::now())
             .settings(settings)
             .build()
             .expect("signing parameters")
             .into();
-        let url = format!("{}{path}", self.url());
-        let signable = SignableRequest::new(method, &url, std::iter::empty(), SignableBody::Bytes(body.as_bytes()))
-            .expect("a URL");
+        let mut request = request.body(body.to_owned()).expect("a request");
+        let url = format!("{}{}", self.url(), request.uri());
+        *request.uri_mut() = url.parse().expect("a URL");
+        let headers: Vec<(String, String)> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let method = request.method().to_string();
+        let signable =
+            SignableRequest::new(&method, &url, headers, SignableBody::Bytes(body.as_bytes())).expect("a URL");
         let (instructions, _) = sign(signable, &parameters).expect("a signature").into_parts();
-        let mut request = Request::builder().method(method).uri(&url).body(body.to_owned()).expect("a request");
         instructions.apply_to_request_http1x(&mut request);
         let answer = plain::send(request).await.expect("moto answers");
         let (parts, body) = answer.into_parts();

@@ -248,6 +248,28 @@ impl ControlPlane {
         range.kvs.iter().map(pair).collect()
     }
 
+    /// Who issues the tokens of ServiceAccounts, and the keys that verify them, as clouds read both.
+    ///
+    /// # Panics
+    /// When the API server does not say.
+    pub async fn issuer(&self) -> (String, serde_json::Value) {
+        let keys = kube::core::Request::new("/openid/v1").get("jwks", &kube::api::GetParams::default());
+        let keys = self.client().request(keys.expect("a path")).await.expect("the issuer's keys");
+        (self.url.clone(), keys)
+    }
+
+    /// A token of a ServiceAccount for that audience, as a pod's projected volume has it.
+    ///
+    /// # Panics
+    /// When the API server gives none.
+    pub async fn token(&self, namespace: &str, name: &str, audience: &str) -> String {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
+        let spec = TokenRequestSpec { audiences: vec![audience.to_owned()], ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
+        answer.expect("a token").status.expect("a token").token
+    }
+
     /// The API requests of service accounts, and everyone's writes, since it started.
     #[must_use]
     pub fn requests(&self) -> Vec<audit::Request> {

@@ -22,6 +22,7 @@ pub mod control_plane;
 pub mod http;
 pub mod layout;
 pub mod moto;
+pub mod notebooks;
 pub mod operator;
 pub mod rights;
 pub mod wait;

@@ -177,6 +177,11 @@ impl Moto {
         self.post("/ext/sign-in", &body.to_string()).await.trim() == "true"
     }
 
+    /// The keys of OIDC issuers, by their URLs, for `AssumeRoleWithWebIdentity`.
+    pub async fn issuers(&self, keys: serde_json::Value) {
+        self.post("/ext/issuers", &keys.to_string()).await;
+    }
+
     /// Sessions of roles that begin from now on end after this.
     pub async fn sessions_of(&self, length: Duration) {
         self.post("/ext/session", &format!("{{\"seconds\": {}}}", length.as_secs())).await;

@@ -1,7 +1,7 @@
 //! The modes in which something is left as it is: retained, only observed, or attached by hand and only told.
 
 use super::*;
-use crate::model::{ClusterState, PolicyRef, SecretSeen};
+use crate::model::{ClusterState, PolicyRef, Role, SecretSeen};
 use crate::names::CloudName;
 use crate::plan::Why;
 
@@ -19,7 +19,13 @@ impl Simulation {
             });
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
-            json!([users.collect::<Vec<_>>(), groups.collect::<Vec<_>>(), policies.collect::<Vec<_>>()])
+            // Who works under the execution role decides what it has, and one of them is deleted here.
+            let attached =
+                |role: &Role| if role.arn.ends_with("_execution") { json!([]) } else { json!(role.attached) };
+            let trusts = |role: &Role| role.trust.as_ref().map(crate::policy::Document::to_json);
+            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), role.inline]));
+            let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
+            json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])
         })
     }
 
@@ -28,6 +34,7 @@ impl Simulation {
         self.cloud.with(|world| {
             let marked = |tags: &crate::model::Tags| tags.keys().any(|key| key.starts_with("tenantry.dev/"));
             assert!(!world.users.values().any(|user| marked(&user.tags)), "{:?}", world.users);
+            assert!(!world.roles.values().any(|role| marked(&role.tags)), "{:?}", world.roles);
             // What stands for an inline policy is nobody's own.
             let stand_ins: BTreeSet<CloudName> = world.stand_ins().map(|(policy, _)| policy.name.clone()).collect();
             let mut own = world.policies.values().filter(|it| !stand_ins.contains(&it.name));
@@ -53,6 +60,7 @@ impl Simulation {
 
 /// Makes a tenant that retains, deletes one user and one role of it, then all; at the given write something goes wrong.
 async fn retained(provider: Provider, shape: &Shape, trouble: Option<Trouble>) -> (u64, u64) {
+    let shape = &shape.on(provider);
     let mut simulation = Simulation::of(provider);
     simulation.start().await;
     let first = retaining(manifests(shape));
@@ -116,6 +124,7 @@ proptest! {
     #[test]
     fn what_is_observed_is_never_written(provider in provider(), before in shape(), after in shape()) {
         run(async {
+            let (before, after) = (before.on(provider), after.on(provider));
             let mut simulation = Simulation::of(provider);
             simulation.start().await;
             let first = manifests(&before);
@@ -144,7 +153,8 @@ proptest! {
 
 #[test]
 fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
-    let shape = Shape { roles: vec![(true, 0), (false, 1)], users: vec![plain(BTreeSet::from([1]), true)] };
+    let users = vec![plain(BTreeSet::from([1]), true)];
+    let shape = Shape { roles: vec![(true, 0), (false, 1)], users, ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.conduct = json!({"extras": "Report"});
@@ -218,7 +228,7 @@ fn what_people_attach_by_hand_is_only_told_where_the_account_says_so() {
 
 #[test]
 fn what_was_retained_is_taken_back_only_when_the_manifests_say_so() {
-    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)] };
+    let shape = Shape { roles: vec![(true, 0)], users: vec![plain(BTreeSet::new(), false)], ..Shape::default() };
     run(async {
         let mut simulation = Simulation::new();
         simulation.start().await;

@@ -1,4 +1,4 @@
-//! What manifests can say and no code stands behind yet: refused in words, never passed over in silence.
+//! What must hold before a manifest is compiled: accounts that are there, are ready and are not the same one twice.
 
 use super::Compiler;
 use crate::api::{TenantRole, TenantUser};
@@ -40,26 +40,20 @@ impl Compiler<'_> {
             }
         }
         self.check_abandoned();
-        if spec.namespaces.iter().flatten().any(|it| !it.service_accounts.is_empty()) {
-            self.unsupported(&tenant, None, "serviceAccounts of a namespace");
-        }
     }
 
     pub(super) fn check_role(&mut self, subject: &ManifestRef, role: &TenantRole) {
         if role.spec.aws.is_some() || role.spec.alibaba.is_some() {
             self.wait_for_accounts(subject, None);
         }
-        if role.spec.assumable_by.is_some() {
-            self.unsupported(subject, None, "spec.assumableBy");
+        if let Some(alibaba) = &role.spec.alibaba
+            && let Some(message) = self.reaches_all_roles(&alibaba.system_policies)
+        {
+            self.refuse(subject, None, Class::Invalid, message);
         }
     }
 
     pub(super) fn check_user(&mut self, subject: &ManifestRef, user: &TenantUser) {
         self.wait_for_accounts(subject, user.spec.accounts.as_deref());
-    }
-
-    fn unsupported(&mut self, subject: &ManifestRef, account: Option<&AccountName>, what: &str) {
-        let message = format!("{what} is not supported yet; everything else is carried out. Take it out.");
-        self.refuse(subject, account, Class::Invalid, message);
     }
 }

@@ -1,0 +1,127 @@
+//! The role under which SageMaker or PAI works for a tenant: made in an account where the tenant needs one, and never
+//! more than what everybody could do anyway who works through it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::cloud_roles::RoleDraft;
+use super::dialect::part;
+use super::grants::{Grant, Grants};
+use super::passing::{allows, passes};
+use super::trust::{Trust, service};
+use super::{AccountFacts, Compiler};
+use crate::api::{TenantNotebook, TenantRole, TenantUser};
+use crate::model::{PolicyRef, Provider};
+use crate::names::{AccountName, TAG_CLUSTER, TAG_TENANT};
+use crate::policy::{Effect, Scope, Statement};
+
+/// The inline policy that lets the role hand itself on.
+pub const EXECUTION_POLICY: &str = "tenantry-execution";
+/// What makes something that works under a role (service authorization reference, "Actions … for Amazon SageMaker",
+/// those with iam:PassRole).
+const SAGEMAKER: [&str; 7] = [
+    "sagemaker:CreateModel",
+    "sagemaker:CreateTrainingJob",
+    "sagemaker:CreateProcessingJob",
+    "sagemaker:CreateHyperParameterTuningJob",
+    "sagemaker:CreateAutoMLJob",
+    "sagemaker:CreatePipeline",
+    "sagemaker:CreateNotebookInstance",
+];
+
+impl Compiler<'_> {
+    /// The execution role in each account in which a notebook runs, or a role makes what works under one.
+    pub(super) fn execution_roles(
+        &mut self,
+        roles: &[Arc<TenantRole>],
+        users: &[Arc<TenantUser>],
+        notebooks: &[Arc<TenantNotebook>],
+        grants: &Grants,
+    ) {
+        for (name, facts) in self.tenant_accounts() {
+            let needing: BTreeSet<String> =
+                roles.iter().filter(|role| needs_execution(role, &facts)).map(|role| role.name_any()).collect();
+            // One that is refused needs none.
+            let are_made = facts.provider() == Provider::Aws;
+            let here = || notebooks.iter().filter(|it| are_made && it.spec.account == name.as_str());
+            let noted: BTreeSet<&str> = here().map(|it| it.spec.user.as_str()).collect();
+            if needing.is_empty() && noted.is_empty() {
+                continue;
+            }
+            let works = |user: &&Arc<TenantUser>| {
+                let is_in = user.spec.accounts.as_ref().is_none_or(|all| all.iter().any(|it| it == name.as_str()));
+                let has = |role: &String| user.spec.roles.contains(role);
+                is_in && (noted.contains(user.name_any().as_str()) || needing.iter().any(has))
+            };
+            let workers: Vec<&Arc<TenantUser>> = users.iter().filter(works).collect();
+            let attached = self.what_all_have(&workers, &name, grants);
+            let stops_itself = here().any(|it| it.spec.stop_after_idle.is_some());
+            self.execution_role(&name, &facts, attached, stops_itself);
+        }
+    }
+
+    /// What every one of these users has: who gets at the role's credentials gains nothing by them.
+    fn what_all_have(
+        &self,
+        workers: &[&Arc<TenantUser>],
+        account: &AccountName,
+        grants: &Grants,
+    ) -> BTreeSet<PolicyRef> {
+        let mut shared = self.everyone(account, grants);
+        if let Some((first, others)) = workers.split_first() {
+            let all_have = |role: &&String| others.iter().all(|user| user.spec.roles.contains(role));
+            let grants = first.spec.roles.iter().filter(all_have).filter_map(|role| grants.get(role));
+            shared.extend(grants.filter_map(|grant: &Grant| grant.attached.get(account)).flatten().cloned());
+        }
+        shared
+    }
+
+    fn execution_role(
+        &mut self,
+        account: &AccountName,
+        facts: &AccountFacts,
+        attached: BTreeSet<PolicyRef>,
+        stops_itself: bool,
+    ) {
+        let naming = self.naming(facts);
+        let name = naming.execution_role();
+        let arn = naming.role_arn(&facts.partition, facts.id.as_deref().unwrap_or_default(), &name);
+        let trust = Trust { facts, naming: &naming }.service();
+        let (actions, key): (&[&str], &str) = match facts.provider() {
+            Provider::Aws => (&["iam:PassRole"], "iam:PassedToService"),
+            Provider::Alibaba => (&["ram:PassRole"], "acs:Service"),
+        };
+        let these = |texts: &[&str]| Scope::These(texts.iter().map(|&text| text.to_owned()).collect());
+        let pass = Statement::new(Effect::Allow, these(actions), these(&[&arn]));
+        let mut statements = vec![pass.when("StringEquals", key, &[service(facts)])];
+        if facts.provider() == Provider::Aws {
+            // SageMaker's SDK asks for the role's path.
+            statements.push(Statement::new(Effect::Allow, these(&["iam:GetRole"]), these(&[&arn])));
+        }
+        if facts.provider() == Provider::Aws && stops_itself {
+            // The script in a notebook that nobody uses.
+            let id = facts.id.as_deref().unwrap_or_default();
+            let notebooks = format!("arn:{}:sagemaker:*:{id}:notebook-instance/*", facts.partition);
+            let stop = Statement::new(Effect::Allow, these(&["sagemaker:StopNotebookInstance"]), these(&[&notebooks]));
+            let (cluster, tenant) = (self.context.cluster.as_str(), self.tenant_name.as_str());
+            let stop = stop.when("StringEquals", &format!("aws:ResourceTag/{TAG_CLUSTER}"), &[cluster]);
+            statements.push(stop.when("StringEquals", &format!("aws:ResourceTag/{TAG_TENANT}"), &[tenant]));
+        }
+        let inline = BTreeMap::from([(EXECUTION_POLICY.to_owned(), facts.document(statements))]);
+        self.accounts.entry(account.clone()).or_default().execution_role = Some(name.clone());
+        let (owner, only_still) = (self.tenant_ref.clone(), false);
+        let draft = RoleDraft { owner, name, trust, attached, inline, pod: None, only_still };
+        self.want_role(account, facts, draft);
+    }
+}
+
+/// Whether a role allows to make something that works under an execution role.
+fn needs_execution(role: &TenantRole, facts: &AccountFacts) -> bool {
+    let Some(part) = part(role, facts) else { return false };
+    match facts.provider() {
+        Provider::Aws => part.statements.iter().any(|it| SAGEMAKER.iter().any(|action| allows(it, action))),
+        Provider::Alibaba => part.statements.iter().any(|it| passes(it, "ram:PassRole")),
+    }
+}

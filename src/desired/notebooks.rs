@@ -1,0 +1,156 @@
+//! TenantNotebook → a notebook in its account, for its user.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::{AccountFacts, Compiler, Context, Manifests, manifest_ref, schedule};
+use crate::api::{NotebookState, TenantNotebook, TenantUser};
+use crate::model::{Build, Class, Provider, Rest, WantedNotebook};
+use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, idle_script};
+
+/// The region that a notebook is in: what its manifest says, else where it was made, else its account's.
+#[must_use]
+pub fn notebook_region(notebook: &TenantNotebook, account: &crate::api::CloudAccount) -> String {
+    let told = notebook.status.as_ref().and_then(|status| status.instance.as_deref());
+    let made_in = || told.filter(|id| id.starts_with("arn:")).and_then(|arn| arn.split(':').nth(3)).map(str::to_owned);
+    notebook.spec.region.clone().or_else(made_in).unwrap_or_else(|| account.spec.region().to_owned())
+}
+
+/// Where notebooks of the tenant are or may be, those of manifests that go too.
+pub(super) fn regions(manifests: &Manifests, context: &Context) -> BTreeMap<AccountName, BTreeSet<String>> {
+    let mut regions: BTreeMap<AccountName, BTreeSet<String>> = BTreeMap::new();
+    for notebook in &manifests.notebooks {
+        let name = AccountName::new(&notebook.spec.account);
+        let Some(facts) = context.accounts.get(&name) else { continue };
+        let mut listed = manifests.tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
+        let made = notebook.status.as_ref().is_some_and(|status| status.instance.is_some());
+        if (made || listed.any(|account| account.name == name.as_str())) && facts.provider() == Provider::Aws {
+            regions.entry(name).or_default().insert(notebook_region(notebook, &facts.manifest));
+        }
+    }
+    regions
+}
+
+impl Compiler<'_> {
+    /// `notebooks` comes oldest first, `users` are all that may name the tenant.
+    pub(super) fn notebooks(&mut self, notebooks: &[Arc<TenantNotebook>], users: &[Arc<TenantUser>]) {
+        let mut count = 0;
+        for notebook in notebooks {
+            let subject = manifest_ref(ManifestKind::TenantNotebook, notebook.as_ref());
+            let Some((account, facts)) = self.account_of_notebook(&subject, notebook) else { continue };
+            let allowed = self.notebook_is_within_limits(&subject, notebook, &mut count);
+            let user = self.user_of_notebook(&subject, notebook, users);
+            let rest = match &user {
+                None => Some(Rest::Still),
+                Some(user) if self.stands_still(user) => Some(Rest::Still),
+                Some(_) if notebook.spec.state == NotebookState::Stopped => Some(Rest::Asked),
+                Some(_) => None,
+            };
+            let complete = self.check_notebook(&subject, notebook);
+            let only_still = !allowed || user.is_none() || !complete;
+            if only_still {
+                self.hold(&subject);
+            }
+            let naming = self.naming(&facts);
+            let mut tags = self.tags(&facts, &subject, &BTreeMap::new());
+            tags.insert(TAG_PRINCIPAL_TENANT.to_owned(), self.tenant_name.to_string());
+            tags.insert(TAG_PRINCIPAL_USER.to_owned(), notebook.spec.user.clone());
+            let id = facts.id.as_deref().unwrap_or_default();
+            let aws = notebook.spec.aws.clone().unwrap_or_default();
+            let wanted = WantedNotebook {
+                region: notebook_region(notebook, &facts.manifest),
+                tags,
+                instance_type: notebook.spec.instance_type.clone(),
+                build: Build {
+                    volume_gb: notebook.spec.volume_size_gb,
+                    role: Some(naming.role_arn(&facts.partition, id, &naming.execution_role())),
+                    subnet: aws.subnet_id,
+                    security_groups: aws.security_group_ids.into_iter().collect(),
+                    root_access: aws.root_access,
+                    idle: notebook.spec.stop_after_idle.as_ref().map(|it| idle_script(&self.context.cluster, it.get())),
+                    image: None,
+                },
+                rest,
+                hours: notebook.spec.schedule.as_ref().and_then(|it| schedule::hours(it, self.context.now).ok()),
+                only_still,
+                owner: subject,
+            };
+            let name = naming.notebook(&notebook.name_any());
+            self.accounts.entry(account).or_default().notebooks.entry(name).or_default().push(wanted);
+        }
+    }
+
+    /// The account that the notebook is in, if it can be in it now.
+    fn account_of_notebook(
+        &mut self,
+        subject: &ManifestRef,
+        notebook: &TenantNotebook,
+    ) -> Option<(AccountName, AccountFacts)> {
+        let name = AccountName::new(&notebook.spec.account);
+        if !self.tenant.spec.accounts.iter().any(|account| account.name == name.as_str()) {
+            let message = format!(
+                "tenant {} is not in account {name}. Add it to spec.accounts of the Tenant, or make the notebook in an account of the tenant's.",
+                self.tenant_name
+            );
+            self.refuse(subject, Some(&name), Class::Invalid, message);
+            return None;
+        }
+        self.wait_for_accounts(subject, Some(std::slice::from_ref(&notebook.spec.account)));
+        let found = self.tenant_accounts().into_iter().find(|(account, _)| *account == name)?;
+        if found.1.provider() == Provider::Alibaba {
+            let message = "notebooks on Alibaba Cloud are not supported yet: nothing was made".to_owned();
+            self.refuse(subject, Some(&name), Class::Invalid, message);
+            self.hold(subject);
+            return None;
+        }
+        Some(found)
+    }
+
+    fn user_of_notebook(
+        &mut self,
+        subject: &ManifestRef,
+        notebook: &TenantNotebook,
+        users: &[Arc<TenantUser>],
+    ) -> Option<Arc<TenantUser>> {
+        let (name, account) = (&notebook.spec.user, &notebook.spec.account);
+        let Some(user) = users.iter().find(|user| user.name_any() == *name) else {
+            let message = format!(
+                "there is no TenantUser {name} in tenant {}: a notebook is for a user of its own tenant. One that is there was stopped; make the user, or delete the notebook.",
+                self.tenant_name
+            );
+            self.refuse(subject, None, Class::Invalid, message);
+            return None;
+        };
+        if user.spec.accounts.as_ref().is_some_and(|accounts| !accounts.contains(account)) {
+            let message = format!(
+                "TenantUser {name} is not in account {account}. Add it to spec.accounts of the user, or delete the notebook."
+            );
+            self.refuse(subject, None, Class::Invalid, message);
+            return None;
+        }
+        Some(user.clone())
+    }
+
+    /// Whether all that the manifest says can be done.
+    fn check_notebook(&mut self, subject: &ManifestRef, notebook: &TenantNotebook) -> bool {
+        let before = self.refusals.len();
+        if !notebook.spec.instance_type.starts_with("ml.") {
+            let message = format!(
+                "\"{}\" is no type of a SageMaker notebook; those begin with ml., such as ml.t3.medium",
+                notebook.spec.instance_type
+            );
+            self.refuse(subject, None, Class::Invalid, message);
+        }
+        let aws = notebook.spec.aws.clone().unwrap_or_default();
+        if aws.subnet_id.is_some() == aws.security_group_ids.is_empty() {
+            let message = "spec.aws.subnetId and spec.aws.securityGroupIds go together: SageMaker takes both or none";
+            self.refuse(subject, None, Class::Invalid, message.to_owned());
+        }
+        if let Some(Err(why)) = notebook.spec.schedule.as_ref().map(|it| schedule::hours(it, self.context.now)) {
+            self.refuse(subject, None, Class::Invalid, format!("{why}."));
+        }
+        self.refusals.len() == before
+    }
+}

@@ -1,0 +1,254 @@
+//! The plan for notebooks: made, started, stopped, changed while they are stopped, and deleted once they are. What takes a
+//! cloud minutes is never waited for here: the next list shows what became of it, and that is planned anew.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Rank;
+use super::account::{Account, Standing};
+use crate::model::{
+    Build, Class, CloudAction, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
+};
+use crate::names::{CloudName, ManifestRef, TAG_STOPPED};
+
+/// After so long in a passing state a notebook is told to hang. Clouds have no way to end that.
+const HANGS_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// One that failed is started again so long after: what made it fail is seldom over at once.
+const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+impl Account<'_, '_, '_> {
+    /// Asks for lists of the regions where notebooks of the tenant may be and that nobody has looked at.
+    pub(super) fn list_notebooks(&mut self) {
+        let wanted = self.draft.wanted;
+        for region in wanted.notebook_regions.get(self.name).into_iter().flatten() {
+            if !self.inventory.knows_notebooks(region) {
+                self.draft.read(self.name, Read::Notebooks(region.clone()));
+            }
+        }
+    }
+
+    pub(super) fn notebook(&mut self, name: &CloudName, claims: &[WantedNotebook]) {
+        let object = ObjectId::notebook(name);
+        self.claimed.insert(object.clone());
+        let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
+        if !self.inventory.knows_notebooks(&wanted.region) {
+            return;
+        }
+        match self.standing_of_notebook(&object, &wanted.owner) {
+            Standing::Other | Standing::Adoptable => {}
+            Standing::Absent => self.make_notebook(name, wanted),
+            Standing::Ours => {
+                let Some(seen) = self.inventory.notebooks.ours.get(name).cloned() else { return };
+                self.keep_notebook(&seen, wanted);
+            }
+        }
+    }
+
+    fn standing_of_notebook(&mut self, object: &ObjectId, owner: &ManifestRef) -> Standing {
+        if self.inventory.notebooks.ours.contains_key(&object.name) {
+            let mark = self.inventory.mark(object);
+            if mark.as_ref().is_some_and(|mark| self.is_mark_of(mark, owner)) {
+                return Standing::Ours;
+            }
+            return self.foreign(object, owner, mark.as_ref());
+        }
+        match self.inventory.others.get(object).cloned() {
+            None => Standing::Absent,
+            Some(stub) => self.foreign(object, owner, stub.mark.as_ref()),
+        }
+    }
+
+    fn make_notebook(&mut self, name: &CloudName, wanted: &WantedNotebook) {
+        if wanted.only_still || wanted.rest == Some(Rest::Still) {
+            return;
+        }
+        let notebook = Notebook {
+            name: name.clone(),
+            region: wanted.region.clone(),
+            id: self.inventory.notebook_arn(&wanted.region, name),
+            tags: wanted.tags.clone(),
+            phase: Phase::Starting,
+            state: "Pending".to_owned(),
+            instance_type: wanted.instance_type.clone(),
+            build: Some(wanted.build.clone()),
+            failure: None,
+            made: None,
+            moved: None,
+            before: None,
+        };
+        let detail = vec![wanted.instance_type.clone(), format!("in {}", wanted.region)];
+        let action = CloudAction::Notebook(NotebookAction::Create(Box::new(notebook)));
+        self.step(&wanted.owner, Rank::Change, action, detail);
+    }
+
+    fn keep_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
+        let (subject, name) = (&wanted.owner, seen.name.clone());
+        if wanted.only_still {
+            if wanted.rest == Some(Rest::Still) && seen.phase == Phase::Running {
+                self.stop_notebook(subject, name, true, "nobody may use it");
+            }
+            return;
+        }
+        if seen.build.is_none() && !self.draft.wanted.settled {
+            self.draft.read(self.name, Read::Object(ObjectId::notebook(&name)));
+        }
+        let changes = self.changes_of_notebook(seen, wanted);
+        self.tags(&ObjectId::notebook(&name), subject, &seen.tags, &tags_now(seen, wanted, !changes.is_empty()));
+        match seen.phase {
+            Phase::Running if wanted.rest == Some(Rest::Still) => {
+                self.stop_notebook(subject, name, true, "nobody may use it");
+            }
+            Phase::Running if wanted.rest.is_some() => self.stop_notebook(subject, name, false, "as the manifest says"),
+            Phase::Running if !changes.is_empty() => {
+                let mut detail = vec!["to be changed; it starts again by itself".to_owned()];
+                detail.extend(changes);
+                let action = CloudAction::Notebook(NotebookAction::Stop { name, urgent: false });
+                self.step(subject, Rank::Change, action, detail);
+            }
+            Phase::Running if is_out_of_hours(seen, wanted) => {
+                self.stop_notebook(subject, name, false, "as its schedule says");
+            }
+            Phase::Stopped | Phase::Failed if !changes.is_empty() => {
+                let (instance_type, mut build) = (wanted.instance_type.clone(), wanted.build.clone());
+                // A size that cannot be keeps nothing else from being changed.
+                let has = seen.build.as_ref().and_then(|has| has.volume_gb);
+                build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
+                let action = NotebookAction::Update { name, instance_type, build };
+                self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
+            }
+            Phase::Stopped if starts(seen, wanted) => self.start_notebook(subject, name),
+            Phase::Running | Phase::Stopped => {}
+            Phase::Failed => self.failed_notebook(seen, wanted),
+            Phase::Starting | Phase::Stopping | Phase::Updating | Phase::Deleting => {
+                self.wait_for_notebook(seen, subject)
+            }
+        }
+    }
+
+    fn start_notebook(&mut self, subject: &ManifestRef, name: CloudName) {
+        self.step(subject, Rank::Change, CloudAction::Notebook(NotebookAction::Start(name)), Vec::new());
+    }
+
+    fn stop_notebook(&mut self, subject: &ManifestRef, name: CloudName, urgent: bool, why: &str) {
+        let rank = if urgent { Rank::Revoke } else { Rank::Change };
+        let action = CloudAction::Notebook(NotebookAction::Stop { name, urgent });
+        self.step(subject, rank, action, vec![why.to_owned()]);
+    }
+
+    /// In what a notebook differs from its manifest, as people read it. What cannot be changed is refused.
+    fn changes_of_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) -> Vec<String> {
+        let mut changes = Vec::new();
+        let mut differs = |what: &str, seen: &str, wanted: &str| {
+            if seen != wanted {
+                changes.push(format!("{what} {seen} → {wanted}"));
+            }
+        };
+        differs("type", &seen.instance_type, &wanted.instance_type);
+        let Some(has) = &seen.build else { return changes };
+        let Build { volume_gb, role, root_access, idle, .. } = &wanted.build;
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        let smaller = volume_gb.zip(has.volume_gb).filter(|(wanted, has)| wanted < has);
+        if let (Some(wanted), Some(has), None) = (volume_gb, has.volume_gb, smaller) {
+            differs("volume", &format!("{has} GB"), &format!("{wanted} GB"));
+        }
+        differs("role", &or_none(&has.role), &or_none(role));
+        let root = |on: bool| if on { "on" } else { "off" };
+        differs("root access", root(has.root_access), root(*root_access));
+        differs("stop when idle", &or_none(&has.idle), &or_none(idle));
+        if let Some((wanted_size, has)) = smaller {
+            let message = format!("its volume has {has} GB, and a volume only grows: {wanted_size} GB cannot be");
+            self.refuse(&wanted.owner, Class::Invalid, message);
+        }
+        if (&has.subnet, &has.security_groups) != (&wanted.build.subnet, &wanted.build.security_groups) {
+            let message = "a notebook cannot be moved to another subnet or other security groups: make a new \
+                           TenantNotebook with another name and delete this one";
+            self.refuse(&wanted.owner, Class::Invalid, message.to_owned());
+        }
+        changes
+    }
+
+    fn failed_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
+        let again = seen.moved.map(|moved| moved.saturating_add(TRIED_AGAIN_AFTER));
+        if let Some(again) = again.and_then(Result::ok).filter(|_| wanted.rest.is_none()) {
+            if again <= self.draft.now {
+                return self.start_notebook(&wanted.owner, seen.name.clone());
+            }
+            self.draft.due_at(again);
+        }
+        if seen.failure.is_none() {
+            self.draft.read(self.name, Read::Object(ObjectId::notebook(&seen.name)));
+        }
+        let why = seen.failure.as_deref().unwrap_or("no reason was given");
+        let message = format!(
+            "the notebook failed: {why}. It is started again once an hour; to begin anew, delete the manifest and apply it again"
+        );
+        self.refuse(&wanted.owner, Class::Failed, message);
+    }
+
+    fn wait_for_notebook(&mut self, seen: &Notebook, subject: &ManifestRef) {
+        let hangs_at = seen.moved.and_then(|moved| moved.saturating_add(HANGS_AFTER).ok());
+        let hangs = hangs_at.is_some_and(|at| at <= self.draft.now);
+        if let Some(at) = hangs_at.filter(|_| !hangs) {
+            self.draft.due_at(at);
+        }
+        let message = if hangs {
+            format!(
+                "the notebook has been {} for more than an hour, which the cloud does not let anybody end. Ask its support, or wait",
+                seen.state
+            )
+        } else {
+            format!("the notebook is {}, which takes minutes", seen.state)
+        };
+        self.refuse(subject, Class::Waiting, message);
+    }
+
+    /// One that runs is stopped first, one that is on its way somewhere arrives first.
+    pub(super) fn remove_notebook(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(seen) = self.inventory.notebooks.ours.get(name).cloned() else { return };
+        match seen.phase {
+            Phase::Running => self.stop_notebook(subject, name.clone(), true, "to be deleted"),
+            Phase::Stopped | Phase::Failed => {
+                let action = CloudAction::Notebook(NotebookAction::Delete(name.clone()));
+                self.step(subject, Rank::Revoke, action, Vec::new());
+            }
+            Phase::Starting | Phase::Stopping | Phase::Updating | Phase::Deleting => {
+                self.wait_for_notebook(&seen, subject)
+            }
+        }
+    }
+}
+
+/// The tags that it should have now. That we stopped it is noted while it does not run, and forgotten once it does.
+fn tags_now(seen: &Notebook, wanted: &WantedNotebook, changes: bool) -> Tags {
+    let runs = matches!(seen.phase, Phase::Starting | Phase::Running);
+    let noted = wanted.rest.is_some() || if runs { changes } else { seen.tags.contains_key(TAG_STOPPED) };
+    let mut tags = wanted.tags.clone();
+    if noted {
+        tags.insert(TAG_STOPPED.to_owned(), "true".to_owned());
+    }
+    tags
+}
+
+/// Whether a time to stop has come since it was last started, by whomever, and no time to start after.
+fn is_out_of_hours(seen: &Notebook, wanted: &WantedNotebook) -> bool {
+    let Some(hours) = &wanted.hours else { return false };
+    let is_after = |at: Timestamp, other: Option<Timestamp>| other.is_none_or(|other| at > other);
+    hours.stop.is_some_and(|stop| is_after(stop, hours.start) && seen.moved.is_some_and(|moved| stop > moved))
+}
+
+/// Whether one that is stopped starts: because we stopped it for what no longer holds, because its time has come, or
+/// because nothing but a hand has stopped it and the manifest says that it runs.
+fn starts(seen: &Notebook, wanted: &WantedNotebook) -> bool {
+    if wanted.rest.is_some() {
+        return false;
+    }
+    let hours = wanted.hours.clone().unwrap_or_default();
+    let is_night = hours.start.is_some() && hours.stop > hours.start;
+    if seen.tags.contains_key(TAG_STOPPED) {
+        return !is_night;
+    }
+    let has_begun = hours.start.is_some_and(|start| seen.moved.is_some_and(|moved| start > moved));
+    (has_begun && !is_night) || !wanted.may_rest()
+}
+
+#[cfg(test)]
+mod tests;
