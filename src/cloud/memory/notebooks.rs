@@ -16,19 +16,27 @@ impl World {
                 return judge("CreateNotebook", &kind, &object, notebook.mark().as_ref(), &self.cluster, found);
             }
             self.notebooks_made += 1;
-            let made = Notebook { made: Some(self.now), moved: Some(self.now), ..Notebook::clone(notebook) };
+            let id = if self.is_ram { format!("dsw-{}", self.notebooks_made) } else { notebook.id.clone() };
+            let made =
+                Notebook { id: id.clone(), made: Some(self.now), moved: Some(self.now), ..Notebook::clone(notebook) };
             self.notebooks.insert(name.clone(), made);
-            return Ok(Effect::Arn(notebook.id.clone()));
+            return Ok(Effect::Arn(id));
         }
         let now = self.now;
         let Some(notebook) = self.notebooks.get_mut(name) else {
             return if matches!(action, NotebookAction::Delete(_)) { Ok(Effect::Done) } else { no_such(name) };
         };
+        if let NotebookAction::SetIdle { after, .. } = action {
+            notebook.build.iter_mut().for_each(|build| build.idle.clone_from(after));
+            return Ok(Effect::Done);
+        }
         let (from, to): (&[Phase], Phase) = match action {
             NotebookAction::Stop { .. } => (&[Phase::Running], Phase::Stopping),
             NotebookAction::Delete(_) => (&[Phase::Stopped, Phase::Failed], Phase::Deleting),
             NotebookAction::Update { .. } => (&[Phase::Stopped, Phase::Failed], Phase::Updating),
-            NotebookAction::Create(_) | NotebookAction::Start(_) => (&[Phase::Stopped, Phase::Failed], Phase::Starting),
+            NotebookAction::Create(_) | NotebookAction::SetIdle { .. } | NotebookAction::Start(_) => {
+                (&[Phase::Stopped, Phase::Failed], Phase::Starting)
+            }
         };
         if !from.contains(&notebook.phase) {
             return fault(Class::Transient, name, "Unable to transition");
@@ -42,8 +50,11 @@ impl World {
             notebook.build =
                 Some(crate::model::Build { volume_gb: build.volume_gb.or(has.volume_gb), ..build.clone() });
         }
-        notebook.phase = to;
-        notebook.state = format!("{to:?}");
+        // DSW changes one that is stopped at once.
+        if !(self.is_ram && to == Phase::Updating) {
+            notebook.phase = to;
+            notebook.state = format!("{to:?}");
+        }
         notebook.moved = Some(now);
         Ok(Effect::Done)
     }
