@@ -122,6 +122,12 @@ impl Notebook {
         mark_of_tags(&self.tags).filter(|mark| is_name_of_notebook(&self.name, mark))
     }
 
+    /// Whether another instance of the same name stands for the manifest (DSW).
+    #[must_use]
+    pub fn is_second(&self) -> bool {
+        self.name.as_str().contains('/')
+    }
+
     /// Our own act sets it on its way.
     fn goes(&mut self, phase: Phase, state: &str) {
         self.before = Some(self.phase);

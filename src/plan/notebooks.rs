@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 mod dsw;
 
-use super::Rank;
 use super::account::{Account, Standing};
+use super::{Action, Rank};
 use crate::model::{
     Build, Class, CloudAction, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
     WantedWorkspace,
@@ -124,8 +124,15 @@ impl Account<'_, '_, '_> {
                 // A size that cannot be keeps nothing else from being changed.
                 let has = seen.build.as_ref().and_then(|has| has.volume_gb);
                 build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
-                let action = NotebookAction::Update { name, instance_type, build };
-                self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
+                let action = NotebookAction::Update { name: name.clone(), instance_type, build };
+                let changed = self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
+                // DSW leaves one that failed as it is.
+                if seen.phase == Phase::Failed && wanted.place.is_some() && wanted.rest.is_none() {
+                    let start = CloudAction::Notebook(NotebookAction::Start(name));
+                    let start = Action::Cloud { account: self.name.clone(), action: start };
+                    let changed: Vec<usize> = changed.into_iter().collect();
+                    self.draft.step_after(&changed, subject, Rank::Change, start, Vec::new());
+                }
             }
             Phase::Stopped if starts(seen, wanted) => self.start_notebook(subject, name),
             Phase::Running | Phase::Stopped => {}
@@ -201,10 +208,11 @@ impl Account<'_, '_, '_> {
             self.draft.due_at(at);
         }
         let message = if hangs {
-            format!(
-                "the notebook has been {} for more than an hour, which the cloud does not let anybody end. Ask its support, or wait",
-                seen.state
-            )
+            let help = match self.inventory.is_ram() {
+                true => ". Look at it in PAI's console, ask its support, or wait",
+                false => ", which the cloud does not let anybody end. Ask its support, or wait",
+            };
+            format!("the notebook has been {} for more than an hour{help}", seen.state)
         } else {
             format!("the notebook is {}, which takes minutes", seen.state)
         };

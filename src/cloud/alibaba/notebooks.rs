@@ -6,6 +6,7 @@ mod shapes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use jiff::SignedDuration;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -22,6 +23,8 @@ use crate::model::{
 };
 use crate::names::{CloudName, TAG_PRINCIPAL_USER};
 
+/// A creation without an answer is tried again within this time.
+const TRIED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// Below this share of its processors, in percent, and of its GPUs where it has some, nobody uses an instance.
 const IDLE_PERCENT: u32 = 10;
 
@@ -55,8 +58,8 @@ pub(super) async fn one(act: &Act<'_>, name: &CloudName, inventory: &Mutex<Inven
 }
 
 /// Of several with one name, all but one get a name that holds their id as well: that one stays which is known, else which
-/// is its user's, else which came first. The others are drift where they are the same user's; of another user's
-/// nobody but that user knows why it has our labels, so it is not touched.
+/// is its user's, else which came first. One that was made soon after it for the same user is what became of a creation
+/// without an answer, and goes. Of others nobody but their user knows why they carry our labels: they are not touched.
 fn told_apart(found: Vec<Notebook>, inventory: &Inventory) -> Vec<Notebook> {
     let mut by_name: BTreeMap<CloudName, Vec<Notebook>> = BTreeMap::new();
     for notebook in found {
@@ -77,9 +80,13 @@ fn told_apart(found: Vec<Notebook>, inventory: &Inventory) -> Vec<Notebook> {
             let rank = (known != Some(it.id.as_str()), it.mark().is_none(), !is_its_users(it));
             (rank, it.made, it.id.clone())
         });
-        let user = all.first().and_then(user_of);
+        let first = all.first().map(|first| (user_of(first), first.made));
         for other in all.iter_mut().skip(1) {
-            if user_of(other) != user {
+            let soon_after = first.as_ref().is_some_and(|(user, made)| {
+                let apart = other.made.zip(*made).map(|(other, made)| other.duration_since(made).abs());
+                user_of(other) == *user && apart.is_some_and(|apart| apart < TRIED_WITHIN)
+            });
+            if !soon_after {
                 other.tags = Tags::new();
             }
             other.name = CloudName::new(format!("{}/{name}", other.id));
@@ -222,4 +229,75 @@ fn place_of(name: &CloudName, inventory: &Mutex<Inventory>) -> Option<(String, S
     let inventory = inventory.lock();
     let notebook = inventory.notebooks.ours.get(name).filter(|notebook| !notebook.id.is_empty())?;
     Some((notebook.region.clone(), notebook.id.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::{Finding, User};
+    use crate::names::{ClusterId, Naming, RAM_PARTITION, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
+
+    fn marks(owner: &str) -> Tags {
+        let all = [(TAG_CLUSTER, "c1"), (TAG_TENANT, "acme"), (TAG_OWNER, owner), (TAG_PRINCIPAL_USER, "alice")];
+        all.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    }
+
+    fn instance(id: &str, user: &str, minute: u8) -> Notebook {
+        let naming =
+            Naming { cluster: ClusterId::new("c1"), tenant: TenantName::new("acme"), prefix: String::new(), ram: true };
+        let labels: Vec<Value> = labels(&marks("tenantnotebook/acme/lab"));
+        let value = json!({
+            "InstanceId": id, "InstanceName": naming.notebook("lab").as_str(), "UserId": user, "Status": "Running",
+            "Labels": labels, "GmtCreateTime": format!("2026-11-22T{:02}:{:02}:00Z", minute / 60, minute % 60),
+        });
+        notebook("cn-shanghai", &value).unwrap()
+    }
+
+    fn inventory() -> Inventory {
+        let mut inventory = Inventory::new(ClusterId::new("c1"), "1", RAM_PARTITION);
+        for (name, id) in [("alice", "100"), ("bob", "200")] {
+            let user = User {
+                name: CloudName::new(format!("acme.{name}")),
+                path: "/tenants/c1/acme/".to_owned(),
+                arn: format!("acs:ram::1:user/acme.{name}"),
+                id: Some(id.to_owned()),
+                tags: marks(&format!("tenantuser/acme/{name}")),
+                profile: Default::default(),
+                boundary: None,
+                groups: Default::default(),
+                attached: Default::default(),
+                inline: Default::default(),
+                keys: None,
+                login: None,
+            };
+            inventory.learn(&ObjectId::user(&user.name.clone()), Finding::User(user));
+        }
+        inventory
+    }
+
+    /// The ids of the one that stands for the manifest, of those that go, and of those that nobody touches.
+    fn of(found: Vec<Notebook>, inventory: &Inventory) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let all = told_apart(found, inventory);
+        let ids = |is: &dyn Fn(&Notebook) -> bool| all.iter().filter(|it| is(it)).map(|it| it.id.clone()).collect();
+        let marked = |it: &Notebook| it.mark().is_some();
+        (ids(&|it| !it.is_second()), ids(&|it| it.is_second() && marked(it)), ids(&|it| it.is_second() && !marked(it)))
+    }
+
+    #[test]
+    fn of_two_for_one_manifest_the_younger_goes_and_nobodys_else_is_touched() {
+        let mut inventory = inventory();
+        let (first, second) = (instance("dsw-b", "100", 0), instance("dsw-a", "100", 1));
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let two = of(vec![second.clone(), first.clone()], &inventory);
+        assert_eq!(two, (ids(&["dsw-b"]), ids(&["dsw-a"]), ids(&[])));
+        // Bob has put alice's labels and name on his own, which is older; somebody has copied hers a day later.
+        let (bobs, copy) = (instance("dsw-c", "200", 0), instance("dsw-d", "100", 200));
+        let three = of(vec![bobs, copy, second.clone()], &inventory);
+        assert_eq!(three, (ids(&["dsw-a"]), ids(&[]), ids(&["dsw-d", "dsw-c"])));
+        // That which is known stays.
+        inventory.notebooks.ours.insert(second.name.clone(), second.clone());
+        assert_eq!(of(vec![first, second], &inventory).0, ids(&["dsw-a"]));
+    }
 }

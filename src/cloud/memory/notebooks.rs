@@ -3,7 +3,9 @@
 use super::super::ownership::judge;
 use super::deeds::{fault, no_such};
 use super::world::World;
-use crate::model::{Class, Effect, Fault, Notebook, NotebookAction, NotebookList, ObjectId, Phase};
+use crate::model::{
+    Build, Class, CloudAction, Effect, Fault, Notebook, NotebookAction, NotebookList, ObjectId, Phase, WorkspaceAction,
+};
 
 impl World {
     pub(super) fn notebook(&mut self, action: &NotebookAction) -> Result<Effect, Fault> {
@@ -47,8 +49,7 @@ impl World {
                 return fault(Class::Invalid, name, "a volume only grows");
             }
             notebook.instance_type.clone_from(instance_type);
-            notebook.build =
-                Some(crate::model::Build { volume_gb: build.volume_gb.or(has.volume_gb), ..build.clone() });
+            notebook.build = Some(Build { volume_gb: build.volume_gb.or(has.volume_gb), ..build.clone() });
         }
         // DSW changes one that is stopped at once.
         if !(self.is_ram && to == Phase::Updating) {
@@ -57,6 +58,28 @@ impl World {
         }
         notebook.moved = Some(now);
         Ok(Effect::Done)
+    }
+
+    /// A workspace goes after what is in it, and a user after what runs for it.
+    pub(super) fn guard_notebooks(&mut self, action: &CloudAction) {
+        let first = |is_its: &dyn Fn(&Build) -> bool, counts: &dyn Fn(Phase) -> bool| {
+            let all = self.notebooks.values().filter(|it| counts(it.phase));
+            all.filter(|it| it.build.as_ref().is_some_and(is_its)).map(|it| it.name.clone()).next()
+        };
+        let first = match action {
+            CloudAction::Workspace(WorkspaceAction::Delete(name)) => {
+                let id = self.workspaces.get(name).map(|it| it.id.clone());
+                first(&|build| id.is_some() && build.workspace == id, &|_| true)
+            }
+            CloudAction::DeleteUser(name) => {
+                let id = self.users.get(name).and_then(|it| it.id.clone());
+                first(&|build| id.is_some() && build.user == id, &|phase| phase == Phase::Running)
+            }
+            _ => None,
+        };
+        if let Some(notebook) = first {
+            self.trespasses.push(format!("{action:?} before notebook {notebook}"));
+        }
     }
 
     /// What passes by itself has passed.

@@ -60,8 +60,9 @@ impl Account<'_, '_, '_> {
     /// Whether an instance that carries the manifest's marks is another of our users': labels can be copied, and nobody's
     /// disk is handed to somebody else. One whose user is gone, and was made again under the same name, is handed over.
     pub(super) fn is_another_users(&mut self, seen: &Notebook, wanted: &WantedNotebook) -> bool {
-        let (Some(place), Some(has)) = (&wanted.place, seen.build.as_ref().and_then(|build| build.user.as_ref()))
-        else {
+        // Where nothing is given to anybody, it may be stopped whoever has it.
+        let place = wanted.place.as_ref().filter(|_| !wanted.only_still);
+        let (Some(place), Some(has)) = (place, seen.build.as_ref().and_then(|build| build.user.as_ref())) else {
             return false;
         };
         let owner = self.inventory.users.values().find(|user| user.id.as_ref() == Some(has));

@@ -133,3 +133,53 @@ pub(super) fn changed(instance_type: &str, build: &Build, has: &Build) -> Value 
     }
     body
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_changed() {
+        let shown = json!({
+            "InstanceId": "dsw-1", "InstanceName": "lab", "Status": "Stopped", "EcsSpec": "ecs.g6.large",
+            "Accessibility": "PRIVATE", "UserId": 100, "WorkspaceId": "42", "ImageId": "image-1",
+            "ImageUrl": "registry/x:1", "CloudDisks": [{"SubType": "rootfs", "Capacity": "100Gi"}],
+            "UserVpc": {"VpcId": "vpc-1", "VSwitchId": "vsw-1"},
+            "Datasets": [{"DatasetId": "d-1", "MountPath": "/mnt/data"}],
+        });
+        let has = notebook("cn-shanghai", &shown).unwrap().build.unwrap();
+        assert_eq!((has.user.as_deref(), has.volume_gb, has.public), (Some("100"), Some(100), false));
+        let same = Build { images: ["image-1".to_owned()].into(), ..has.clone() };
+        assert_eq!(changed("ecs.g7.large", &same, &has), json!({"EcsSpec": "ecs.g7.large"}));
+        let other = Build {
+            images: ["registry/y:2".to_owned()].into(),
+            volume_gb: Some(200),
+            vpc: None,
+            mounts: Default::default(),
+            user: Some("200".to_owned()),
+            ..has.clone()
+        };
+        let expected = json!({
+            "EcsSpec": "ecs.g6.large", "ImageUrl": "registry/y:2", "UserId": "200", "DisassociateVpc": true,
+            "DisassociateDatasets": true, "CloudDisks": [{"SubType": "rootfs", "Capacity": "200Gi"}],
+        });
+        assert_eq!(changed("ecs.g6.large", &other, &has), expected);
+    }
+
+    #[test]
+    fn every_state_has_its_phase() {
+        for (state, phase) in [
+            ("Queuing", Phase::Starting),
+            ("Running", Phase::Running),
+            ("ArrearStopping", Phase::Stopping),
+            ("Stopped", Phase::Stopped),
+            ("Saving", Phase::Updating),
+            ("Recovering", Phase::Updating),
+            ("Failed", Phase::Failed),
+        ] {
+            assert_eq!(phase_of(state), phase, "{state}");
+        }
+    }
+}
