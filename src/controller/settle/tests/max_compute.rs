@@ -154,6 +154,30 @@ impl Simulation {
     }
 }
 
+/// The same, but the edit comes when the first pass has told what it did, whatever became of it, and then the operator is
+/// started again: what it does not say in statuses, nobody knows any more.
+async fn hurried_story(before: &Shape, after: &Shape, trouble: Option<(u64, Disturbance)>) -> u64 {
+    let mut simulation = Simulation::with_projects();
+    simulation.start().await;
+    if let Some((write, how)) = trouble {
+        simulation.cloud.disturb(At::Write(write), how);
+    }
+    let mut first = in_max_compute(before);
+    let settled = simulation.pass(&first).await;
+    simulation.tell(&mut first, &settled);
+    let writes = simulation.cloud.writes();
+    let mut second = edited(&first, in_max_compute(after));
+    keep_statuses(&first, &mut second);
+    simulation.start().await;
+    simulation.converge_telling(&mut second).await;
+    simulation.assert_max_compute(after);
+    simulation.converge_telling(&mut going(second)).await;
+    simulation.sweep().await;
+    simulation.assert_empty();
+    simulation.cloud.with(|world| assert!(world.max_compute.roles.is_empty(), "{:?}", world.max_compute));
+    writes
+}
+
 async fn story_in_max_compute(before: &Shape, after: &Shape, trouble: Option<(u64, Disturbance)>) -> u64 {
     let mut simulation = Simulation::with_projects();
     simulation.start().await;
@@ -196,9 +220,23 @@ proptest! {
                 Disturbance::CrashBefore,
                 Disturbance::CrashAfter,
                 Disturbance::LoseAnswer,
+                Disturbance::LoseTwoAnswers,
                 Disturbance::Fail(Class::Throttled),
             ] {
                 run(story_in_max_compute(&before, &after, Some((write, how))));
+            }
+        }
+    }
+
+    /// Whatever answer is lost, the next operator finds by the statuses what came of it, even if the manifests say another
+    /// thing by then.
+    #[test]
+    fn what_came_of_lost_answers_in_max_compute_is_found(before in shape(), after in shape()) {
+        let (before, after) = (before.on(Provider::Alibaba), after.on(Provider::Alibaba));
+        let writes = run(hurried_story(&before, &after, None));
+        for write in 1..=writes {
+            for how in [Disturbance::LoseAnswer, Disturbance::LoseTwoAnswers, Disturbance::Fail(Class::Throttled)] {
+                run(hurried_story(&before, &after, Some((write, how))));
             }
         }
     }
