@@ -45,10 +45,13 @@ pub(super) fn told(manifests: &Manifests, account: &AccountName) -> ToldMaxCompu
     let statuses = tenant.filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);
     let statuses = statuses.filter(|it| is_it(&it.name)).flat_map(|it| &it.max_compute);
     told.places.extend(statuses.map(|it| (place(&it.region, &it.project), true)));
-    let roles = manifests.roles.iter().filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);
-    for role in roles.filter(|it| is_it(&it.name)).filter_map(|it| it.max_compute.as_ref()) {
-        told.places.insert(place(&role.region, &role.project), true);
-        told.projects.extend(role.projects.iter().cloned());
+    for manifest in &manifests.roles {
+        let accounts = manifest.status.iter().flat_map(|status| &status.accounts).filter(|it| is_it(&it.name));
+        for role in accounts.filter_map(|it| it.max_compute.as_ref()) {
+            told.places.insert(place(&role.region, &role.project), true);
+            told.projects.extend(role.projects.iter().cloned());
+            told.roles.insert(manifest_ref(ManifestKind::TenantRole, manifest.as_ref()));
+        }
     }
     let named = manifests.roles.iter().filter_map(|role| permissions(role)).flat_map(|it| &it.projects);
     told.named = named.filter(|project| !told.projects.contains(*project)).cloned().collect();

@@ -76,6 +76,8 @@ pub struct ToldMaxCompute {
     pub places: BTreeMap<MaxComputePlace, bool>,
     /// The projects that the tenant's roles were put into, as their statuses say.
     pub projects: BTreeSet<String>,
+    /// The TenantRoles whose statuses say that they are there.
+    pub roles: BTreeSet<ManifestRef>,
     /// Those that manifests name beside: a role may be there although no status came to say so.
     pub named: BTreeSet<String>,
 }

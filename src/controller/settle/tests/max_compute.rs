@@ -2,7 +2,7 @@
 //! manifests say, and in the end there is nothing.
 
 use super::*;
-use crate::api::RoleAccountStatus;
+use crate::api::{RoleAccountStatus, TenantMaxCompute};
 use crate::desired::manifest_ref;
 use crate::names::{ManifestKind, Naming, max_compute_user};
 use crate::status::{AccountView, Report, role_status, tenant_status};
@@ -271,6 +271,102 @@ fn what_people_change_in_max_compute_is_put_right_by_a_new_process() {
         simulation.cloud.with(|world| {
             assert!(world.max_compute.users.is_empty() && world.max_compute.roles.is_empty());
             assert_eq!(world.users.len(), 1);
+        });
+    });
+}
+
+/// What only one object says of itself, and whether it may end.
+fn said(settled: &Settled, kind: ManifestKind) -> (Vec<&str>, bool) {
+    let of = |subject: &crate::names::ManifestRef| subject.kind == kind;
+    let words = settled.left.refusals.iter().filter(|it| of(&it.subject)).map(|it| it.message.as_str());
+    (words.collect(), !settled.left.stuck.iter().any(of))
+}
+
+/// The project that passed commands on is gone: what is left in MaxCompute is neither lost nor waited for without a word,
+/// and another project of the region is the way out.
+#[test]
+fn a_project_that_is_gone_loses_nobody_silently() {
+    let shape = Shape { roles: vec![(false, 1)], users: vec![plain(BTreeSet::from([0]), false)], ..Shape::default() };
+    for (restarted, taken_out) in [(false, false), (true, false), (false, true), (true, true)] {
+        run(async {
+            let mut simulation = Simulation::with_projects();
+            simulation.start().await;
+            let mut manifests = in_max_compute(&shape);
+            simulation.converge_telling(&mut manifests).await;
+            simulation.cloud.with(|world| world.max_compute.projects.remove(OPS));
+            if restarted {
+                simulation.start().await;
+            }
+            // As with each look at the account.
+            let lists = simulation.inventory.lock().max_compute.to_list();
+            let account = Account { cloud: simulation.cloud.clone(), inventory: simulation.inventory.clone() };
+            for read in lists {
+                account.learn(&read).await.unwrap();
+            }
+            let mut one = edited(&manifests, in_max_compute(&Shape::default()));
+            keep_statuses(&manifests, &mut one);
+            if taken_out {
+                let tenant = Arc::make_mut(one.tenant.as_mut().unwrap());
+                tenant.spec.accounts.iter_mut().for_each(|it| it.max_compute = None);
+            }
+            let mut settled = simulation.pass(&one).await;
+            for _ in 0..3 {
+                simulation.tell(&mut one, &settled);
+                settled = simulation.pass(&one).await;
+            }
+            assert!(settled.left.steps.is_empty() && settled.left.reads.is_empty(), "{settled:?}");
+            assert!(settled.done.is_empty(), "nothing is tried over and over: {settled:?}");
+            simulation.cloud.with(|world| assert_eq!((world.users.len(), world.max_compute.users.len()), (1, 1)));
+            for kind in [ManifestKind::TenantUser, ManifestKind::TenantRole, ManifestKind::Tenant] {
+                let (words, may_end) = said(&settled, kind);
+                assert!(words.len() == 1 && words[0].contains(OPS), "{kind:?} {words:?}");
+                assert!(words[0].contains("another"), "{kind:?} {words:?}");
+                assert_eq!(may_end, kind == ManifestKind::Tenant && !taken_out, "{kind:?}");
+            }
+            simulation.cloud.with(|world| world.max_compute.projects.insert("acme_new".to_owned(), BTreeSet::new()));
+            let tenant = Arc::make_mut(one.tenant.as_mut().unwrap());
+            let place = TenantMaxCompute { region: "cn-shanghai".to_owned(), project: "acme_new".to_owned() };
+            tenant.spec.accounts[0].max_compute = Some(place);
+            simulation.converge_telling(&mut one).await;
+            simulation.cloud.with(|world| {
+                assert!(world.users.is_empty() && world.max_compute.users.is_empty(), "{:?}", world.max_compute);
+                assert!(world.max_compute.roles.is_empty(), "{:?}", world.max_compute);
+            });
+            assert!(simulation.pass(&one).await.left.stuck.is_empty());
+        });
+    }
+}
+
+/// A wrong name in the Tenant, found by a new process: what is to go goes through the project that statuses tell of, and
+/// nothing is made through it.
+#[test]
+fn a_wrong_project_keeps_nobody_in_max_compute() {
+    let people = vec![plain(BTreeSet::from([0]), false), plain(BTreeSet::from([0]), false)];
+    let shape = Shape { roles: vec![(false, 1)], users: people, ..Shape::default() };
+    run(async {
+        let mut simulation = Simulation::with_projects();
+        simulation.start().await;
+        let mut manifests = in_max_compute(&shape);
+        simulation.converge_telling(&mut manifests).await;
+        simulation.start().await;
+        let mut third = plain(BTreeSet::from([0]), false);
+        third.suspended = true;
+        let mut one = in_max_compute(&Shape { users: vec![third], ..shape.clone() });
+        one.roles
+            .push(in_max_compute(&Shape { roles: vec![(false, 0), (false, 0)], ..shape.clone() }).roles[1].clone());
+        let mut one = edited(&manifests, one);
+        keep_statuses(&manifests, &mut one);
+        let place = TenantMaxCompute { region: "cn-shanghai".to_owned(), project: "acme_typo".to_owned() };
+        Arc::make_mut(one.tenant.as_mut().unwrap()).spec.accounts[0].max_compute = Some(place);
+        simulation.converge_telling(&mut one).await;
+        let settled = simulation.pass(&one).await;
+        let (words, _) = said(&settled, ManifestKind::Tenant);
+        assert!(words.len() == 1 && words[0].contains("there is no MaxCompute project acme_typo"), "{words:?}");
+        simulation.cloud.with(|world| {
+            let it = &world.max_compute;
+            assert_eq!((world.users.len(), it.users.len()), (1, 1), "who is deleted is gone from both");
+            assert!(it.grants.is_empty(), "who is suspended has no role");
+            assert_eq!(it.roles.len(), 1, "nothing is made through a project that the Tenant does not name");
         });
     });
 }
