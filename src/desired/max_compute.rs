@@ -124,7 +124,13 @@ impl Compiler<'_> {
             });
             for (name, only_still) in mine.collect::<Vec<_>>() {
                 let still = self.stands_still(user);
-                let mut grants = WantedGrants { owner: subject.clone(), roles: BTreeSet::new(), still, only_still };
+                let mut grants = WantedGrants {
+                    owner: subject.clone(),
+                    roles: BTreeSet::new(),
+                    own: BTreeMap::new(),
+                    still,
+                    only_still,
+                };
                 for (offer, until) in self.offered(&offers, user) {
                     let own = format!("{}.{}", offer.name, user.name_any());
                     let role = match (&offer.shared, until) {
@@ -138,13 +144,18 @@ impl Compiler<'_> {
                                 continue;
                             };
                             let role = naming.max_compute_role(&own);
-                            wanted.roles.insert(role.clone(), offer.role(document));
+                            grants.own.insert(role.clone(), offer.role(document));
                             role
                         }
                     };
                     grants.roles.insert(role);
                 }
-                wanted.users.entry(name).or_insert(grants);
+                wanted.users.entry(name).or_default().push(grants);
+            }
+        }
+        for claims in wanted.users.values_mut() {
+            if let [only] = claims.as_mut_slice() {
+                wanted.roles.append(&mut only.own);
             }
         }
         wanted

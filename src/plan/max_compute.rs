@@ -11,8 +11,8 @@ use rooms::{Room, rooms};
 use super::account::Account;
 use super::{Action, Rank};
 use crate::model::{
-    Class, CloudAction, MaxComputeAction, MaxComputeDeed, MaxComputeQuery, MaxComputeRead, Read, WantedAccount,
-    WantedGrants, WantedMaxCompute, WantedMaxComputeRole,
+    Class, CloudAction, MaxComputeAction, MaxComputeDeed, MaxComputeQuery, MaxComputeRead, ObjectId, Read,
+    WantedAccount, WantedGrants, WantedMaxCompute, WantedMaxComputeRole,
 };
 use crate::names::{AccountName, CloudName, ManifestRef, max_compute_user, ram_user_of_max_compute};
 use crate::policy;
@@ -33,10 +33,11 @@ pub(super) fn plan(account: &mut Account<'_, '_, '_>, target: &WantedAccount) {
         // Who stays in RAM and is not wanted here any more.
         for (name, claims) in &target.users {
             let wanted = room.wanted.is_some_and(|wanted| wanted.users.contains_key(name));
-            if let Some(owner) = claims.first().filter(|claim| !wanted && !claim.only_still).map(|claim| &claim.owner)
+            let claim = account.chosen(&ObjectId::user(name), claims, |claim| &claim.owner);
+            if let Some(claim) = claim.filter(|claim| !wanted && !claim.only_still)
                 && account.is_own_user(name)
             {
-                account.take_out(&room, name, owner);
+                account.take_out(&room, name, &claim.owner);
             }
         }
     }
@@ -136,7 +137,7 @@ impl Account<'_, '_, '_> {
     }
 
     fn grants(&mut self, room: &Room<'_>, wanted: &WantedMaxCompute) {
-        for (name, user) in &wanted.users {
+        for (name, user) in wanted.users.iter().filter_map(|(name, claims)| Some((name, claims.first()?))) {
             let made = self.step_of(|action| matches!(action, CloudAction::CreateUser(user) if user.name == *name));
             if made.is_none() && !self.is_own_user(name) {
                 continue;

@@ -2,6 +2,7 @@
 //! Pure. Refuses what is foreign, and says what must be read before it can decide.
 
 mod account;
+mod claims;
 mod cluster;
 mod conduct;
 mod difference;

@@ -80,7 +80,7 @@ impl Report<'_> {
         before: Option<&MaxComputeRoleStatus>,
     ) -> Option<MaxComputeRoleStatus> {
         let wanted = self.wanted.accounts.get(account).and_then(|wanted| wanted.max_compute.as_ref());
-        let mine = wanted.into_iter().flat_map(|it| &it.roles).filter(|(_, role)| role.owner == *subject);
+        let mine = wanted.into_iter().flat_map(|it| it.all_roles()).filter(|(_, role)| role.owner == *subject);
         let mine: BTreeMap<&CloudName, &WantedMaxComputeRole> = mine.collect();
         let Some(wanted) = wanted.filter(|_| !mine.is_empty()) else {
             return before.filter(|before| self.is_there(account, before)).cloned();

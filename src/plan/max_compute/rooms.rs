@@ -149,9 +149,9 @@ impl Account<'_, '_, '_> {
             place.project, place.region
         );
         self.refuse(&wanted.owner, Class::Invalid, message);
-        let waiting = wanted.users.values().filter(|user| !user.roles.is_empty()).map(|user| &user.owner);
+        let waiting = wanted.users.values().flatten().filter(|user| !user.roles.is_empty()).map(|user| &user.owner);
         let waiting: BTreeSet<ManifestRef> =
-            wanted.roles.values().map(|role| &role.owner).chain(waiting).cloned().collect();
+            wanted.all_roles().map(|(_, role)| &role.owner).chain(waiting).cloned().collect();
         for owner in waiting {
             let message = format!("waits for MaxCompute project {}, of which its Tenant says more", place.project);
             self.refuse(&owner, Class::Waiting, message);
@@ -188,9 +188,8 @@ impl Account<'_, '_, '_> {
         wanted: Option<&WantedMaxCompute>,
         suffixes: &BTreeMap<String, ManifestRef>,
     ) -> BTreeMap<CloudName, ManifestRef> {
-        let is_wanted = |role: &CloudName| {
-            wanted.is_some_and(|wanted| wanted.roles.contains_key(role) || wanted.kept.contains(role))
-        };
+        let named = wanted.into_iter().flat_map(|wanted| wanted.all_roles().map(|(role, _)| role).chain(&wanted.kept));
+        let named: BTreeSet<&CloudName> = named.collect();
         let owned = region.roles.keys().filter_map(|role| {
             let end = role.as_str().rfind('_')?;
             Some((role, suffixes.get(&role.as_str()[end..].to_ascii_lowercase())?))
@@ -203,7 +202,7 @@ impl Account<'_, '_, '_> {
             let retained = self.draft.wanted.retain && (deleting || all_goes);
             !held && !retained && (deleting || self.draft.wanted.life != Life::Absent)
         };
-        let leaving = owned.filter(|(role, owner)| !is_wanted(role) && may_go(owner));
+        let leaving = owned.filter(|(role, owner)| !named.contains(role) && may_go(owner));
         leaving.map(|(role, owner)| (role.clone(), owner.clone())).collect()
     }
 
