@@ -120,10 +120,10 @@ impl Compiler<'_> {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let claims = self.accounts.get(account).into_iter().flat_map(|it| &it.users);
             let mine = claims.filter_map(|(name, claims)| {
-                Some((name.clone(), claims.iter().find(|claim| claim.owner == subject)?.only_still))
+                let mine = claims.iter().find(|claim| claim.owner == subject)?;
+                Some((name.clone(), mine.only_still, mine.still))
             });
-            for (name, only_still) in mine.collect::<Vec<_>>() {
-                let still = self.stands_still(user);
+            for (name, only_still, still) in mine.collect::<Vec<_>>() {
                 let mut grants = WantedGrants {
                     owner: subject.clone(),
                     roles: BTreeSet::new(),

@@ -37,7 +37,7 @@ pub(super) fn plan(account: &mut Account<'_, '_, '_>, target: &WantedAccount) {
             if let Some(claim) = claim.filter(|claim| !wanted && !claim.only_still)
                 && account.is_own_user(name)
             {
-                account.take_out(&room, name, &claim.owner);
+                account.take_out(&room, name, &claim.owner, claim.still);
             }
         }
     }
@@ -168,17 +168,18 @@ impl Account<'_, '_, '_> {
         user: &WantedGrants,
         has: &BTreeSet<CloudName>,
     ) {
-        let revoke = |role: &CloudName| {
-            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: principal.clone(), still: user.still };
-            CloudAction::MaxCompute(MaxComputeAction { place: room.place.clone(), deed })
-        };
-        let stays = |role: &&CloudName| !room.leaving.contains_key(*role);
         if user.still {
-            for role in has.iter().filter(stays) {
-                self.step(&user.owner, Rank::Revoke, revoke(role), Vec::new());
+            // Roles that go as well: their own manifests may be paused, and wait.
+            for role in has {
+                self.revoke(room, &user.owner, role, principal, true);
             }
             return;
         }
+        let revoke = |role: &CloudName| {
+            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: principal.clone(), still: false };
+            CloudAction::MaxCompute(MaxComputeAction { place: room.place.clone(), deed })
+        };
+        let stays = |role: &&CloudName| !room.leaving.contains_key(*role);
         if !(user.only_still && has.iter().any(|role| user.roles.contains(role))) {
             let missing = user.roles.difference(has).cloned().collect();
             self.grant(room, principal, user, &missing, None);
@@ -244,10 +245,7 @@ impl Account<'_, '_, '_> {
             self.draft.wanted.conduct.get(self.name).map(|conduct| conduct.max_compute.clone()).unwrap_or_default();
         let is_unread = |project: &String| !room.region.projects.contains_key(project);
         let unread: Vec<String> = told.projects.into_iter().filter(is_unread).collect();
-        let revoked = seen.users.iter().map(|user| {
-            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: user.clone(), still: false };
-            self.odps(&[], room, owner, deed, Vec::new())
-        });
+        let revoked = seen.users.iter().map(|user| self.revoke(room, owner, role, user, false));
         let mut before: Vec<_> = revoked.collect();
         // A project that cannot be read keeps the role, and nobody in it.
         if !unread.is_empty() {
@@ -272,6 +270,27 @@ impl Account<'_, '_, '_> {
         self.odps(&before, room, owner, MaxComputeDeed::DropRole(role.clone()), Vec::new());
     }
 
+    /// Revokes a role, once: gives the step that does.
+    fn revoke(
+        &mut self,
+        room: &Room<'_>,
+        subject: &ManifestRef,
+        role: &CloudName,
+        user: &CloudName,
+        still: bool,
+    ) -> Option<usize> {
+        let is_it = |action: &CloudAction| match action {
+            CloudAction::MaxCompute(it) if it.place.region == room.place.region => {
+                matches!(&it.deed, MaxComputeDeed::Revoke { role: of, user: from, .. } if of == role && from == user)
+            }
+            _ => false,
+        };
+        self.step_of(is_it).or_else(|| {
+            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: user.clone(), still };
+            self.odps(&[], room, subject, deed, Vec::new())
+        })
+    }
+
     fn step_of(&self, is: impl Fn(&CloudAction) -> bool) -> Option<usize> {
         self.draft.steps.iter().position(|step| is_in(&step.action, self.name, &is))
     }
@@ -284,3 +303,6 @@ impl Account<'_, '_, '_> {
 fn is_in(action: &Action, name: &AccountName, is: impl Fn(&CloudAction) -> bool) -> bool {
     matches!(action, Action::Cloud { account, action } if account == name && is(action))
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl Account<'_, '_, '_> {
             }
             let wanted = target.max_compute.as_ref().filter(|wanted| wanted.place.region == region_name);
             match rooms.iter().find(|room| room.place.region == region_name) {
-                Some(room) => match self.take_out(room, name, subject) {
+                Some(room) => match self.take_out(room, name, subject, false) {
                     Some(step) => steps.extend(step),
                     None => all_known = false,
                 },
@@ -46,6 +46,7 @@ impl Account<'_, '_, '_> {
         room: &Room<'_>,
         name: &CloudName,
         subject: &ManifestRef,
+        still: bool,
     ) -> Option<Option<usize>> {
         let principal = max_compute_user(&self.inventory.account, name);
         let Some(has) = room.region.users.get(&principal) else { return Some(None) };
@@ -55,9 +56,8 @@ impl Account<'_, '_, '_> {
         };
         // Grants that stay behind would hold again for the next user of that name.
         let mut before = Vec::new();
-        for role in has.iter().filter(|role| !room.leaving.contains_key(*role)) {
-            let deed = MaxComputeDeed::Revoke { role: role.clone(), user: principal.clone(), still: false };
-            before.push(self.odps(&[], room, subject, deed, Vec::new()));
+        for role in has.iter().filter(|role| still || !room.leaving.contains_key(*role)) {
+            before.push(self.revoke(room, subject, role, &principal, still));
         }
         let of_user = |action: &CloudAction| match action {
             CloudAction::MaxCompute(it) => {
