@@ -101,11 +101,11 @@ pub struct Schedule {
     pub time_zone: String,
     /// When it starts, as cron: minute, hour, day of month, month, day of week, such as `0 8 * * 1-5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$"))]
+    #[schemars(schema_with = "schema::cron")]
     pub start: Option<String>,
     /// When it stops, as cron.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$"))]
+    #[schemars(schema_with = "schema::cron")]
     pub stop: Option<String>,
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::cloud_roles::RoleDraft;
+use super::cloud_roles::{RoleDraft, is_in};
 use super::dialect::part;
-use super::grants::{Grant, Grants};
+use super::grants::Grants;
 use super::passing::{allows, passes};
 use super::trust::{Trust, service};
 use super::{AccountFacts, Compiler};
@@ -50,32 +50,52 @@ impl Compiler<'_> {
             if needing.is_empty() && noted.is_empty() {
                 continue;
             }
-            let works = |user: &&Arc<TenantUser>| {
-                let is_in = user.spec.accounts.as_ref().is_none_or(|all| all.iter().any(|it| it == name.as_str()));
-                let has = |role: &String| user.spec.roles.contains(role);
-                is_in && (noted.contains(user.name_any().as_str()) || needing.iter().any(has))
-            };
-            let workers: Vec<&Arc<TenantUser>> = users.iter().filter(works).collect();
-            let attached = self.what_all_have(&workers, &name, grants);
+            // What every one of them has: who gets at the role's credentials gains nothing by them.
+            let workers = self.workers(roles, users, &noted, &needing, &name, grants);
+            let shared = workers.into_iter().reduce(|shared, other| &shared & &other);
+            let attached = shared.unwrap_or_else(|| self.everyone(&name, grants));
             let stops_itself = here().any(|it| it.spec.stop_after_idle.is_some());
             self.execution_role(&name, &facts, attached, stops_itself);
         }
     }
 
-    /// What every one of these users has: who gets at the role's credentials gains nothing by them.
-    fn what_all_have(
+    /// What each has who can have something done under the role: users with a notebook, and all to whom a role that hands
+    /// it on is given, for good or for a time; service accounts with such a role, and whom a provider vouches for.
+    fn workers(
         &self,
-        workers: &[&Arc<TenantUser>],
+        roles: &[Arc<TenantRole>],
+        users: &[Arc<TenantUser>],
+        noted: &BTreeSet<&str>,
+        needing: &BTreeSet<String>,
         account: &AccountName,
         grants: &Grants,
-    ) -> BTreeSet<PolicyRef> {
-        let mut shared = self.everyone(account, grants);
-        if let Some((first, others)) = workers.split_first() {
-            let all_have = |role: &&String| others.iter().all(|user| user.spec.roles.contains(role));
-            let grants = first.spec.roles.iter().filter(all_have).filter_map(|role| grants.get(role));
-            shared.extend(grants.filter_map(|grant: &Grant| grant.attached.get(account)).flatten().cloned());
+    ) -> Vec<BTreeSet<PolicyRef>> {
+        let of_roles = |names: &[String]| -> BTreeSet<PolicyRef> {
+            let grants = names.iter().filter_map(|role| grants.get(role));
+            grants.filter_map(|grant| grant.attached.get(account)).flatten().cloned().collect()
+        };
+        let everyone = self.everyone(account, grants);
+        let by_default = grants.defaults().any(|grant| needing.contains(&grant.role));
+        let works = |user: &&Arc<TenantUser>| {
+            let mut for_a_time = user.spec.temporary_roles.iter().filter(|it| it.until.0 > self.context.now);
+            let has = user.spec.roles.iter().any(|role| needing.contains(role))
+                || for_a_time.any(|it| needing.contains(&it.name));
+            is_in(user, account) && (by_default || has || noted.contains(user.name_any().as_str()))
+        };
+        let people = users.iter().filter(works);
+        let mut workers: Vec<BTreeSet<PolicyRef>> =
+            people.map(|user| &everyone | &of_roles(&user.spec.roles)).collect();
+        for namespace in self.tenant.namespaces().iter() {
+            let pods = namespace.service_accounts.iter().filter(|it| self.named_by(it).contains(account));
+            let pods = pods.filter(|pod| pod.roles.iter().any(|role| needing.contains(role)));
+            workers.extend(pods.map(|pod| of_roles(&pod.roles)));
         }
-        shared
+        let vouched = roles.iter().filter(|role| needing.contains(&role.name_any())).filter(|role| {
+            let by = role.spec.assumable_by.as_ref();
+            by.is_some_and(|by| !by.saml.is_empty() || !by.oidc.is_empty())
+        });
+        workers.extend(vouched.map(|role| of_roles(&[role.name_any()])));
+        workers
     }
 
     fn execution_role(

@@ -166,6 +166,7 @@ impl Inventory {
         let stays = |arn: &String| ram_policy(arn).is_none_or(|(_, system)| system) || there.contains(arn);
         self.users.values_mut().for_each(|user| user.attached.retain(stays));
         self.groups.values_mut().for_each(|group| group.attached.retain(stays));
+        self.roles.values_mut().for_each(|role| role.attached.retain(stays));
     }
 
     /// Compares how often each of our policies is attached with what is known. Where that has changed since the last sweep

@@ -2,6 +2,7 @@
 
 mod account_wide;
 mod bad_input;
+mod cloud_roles;
 mod crashes;
 mod credentials;
 mod drift;
