@@ -424,4 +424,5 @@ mod labs;
 mod max_compute;
 mod modes;
 mod stories;
+mod telling;
 mod workspaces;
