@@ -2,12 +2,15 @@
 //! real API server, strict moto and the emulator of Alibaba Cloud. Prints Markdown; `docs/performance.md` says how to read it.
 //!
 //! `cargo bench` measures 100 tenants with three users each and no keys, the work of a measured peer, how soon a
-//! suspension is felt and what a rotation costs, and 100 tenants with a role, a user and a key each on Alibaba Cloud; with `-- --full` also 300 tenants whose users have keys while every cloud call takes 50 ms, and a
-//! few at the rate that is the default. `TENANTRY_BIN` names another binary to measure, `TENANTS` another number.
+//! suspension is felt, what a rotation costs, what 100 notebooks and 100 ServiceAccounts cost, and 100 tenants with a role,
+//! a user and a key each on Alibaba Cloud; with `-- --full` also 300 tenants whose users have keys while every cloud call
+//! takes 50 ms, and a few at the rate that is the default. `-- --environments` and `-- --alibaba` measure only these.
+//! `TENANTRY_BIN` names another binary to measure, `TENANTS` another number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod cloud;
+mod environments;
 mod rotation;
 mod suspension;
 
@@ -361,15 +364,22 @@ async fn measure(size: Size) {
 
 fn main() {
     let full = std::env::args().any(|argument| argument == "--full");
+    let only_environments = std::env::args().any(|argument| argument == "--environments");
     let only_alibaba = std::env::args().any(|argument| argument == "--alibaba");
     let tenants = std::env::var("TENANTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
+        if only_environments {
+            environments::notebooks(tenants).await;
+            return environments::service_accounts(tenants).await;
+        }
         if only_alibaba {
             return measure(Size { cloud: Cloud::Alibaba, tenants, keys: true, open: true, latency: 0 }).await;
         }
         measure(Size { cloud: Cloud::Aws, tenants, keys: false, open: true, latency: 0 }).await;
         suspension::measure(tenants).await;
         rotation::measure().await;
+        environments::notebooks(tenants).await;
+        environments::service_accounts(tenants).await;
         measure(Size { cloud: Cloud::Alibaba, tenants, keys: true, open: true, latency: 0 }).await;
         if full {
             measure(Size { cloud: Cloud::Aws, tenants: 3 * tenants, keys: true, open: true, latency: 50 }).await;

@@ -37,9 +37,11 @@ impl<C: Cloud> Account<C> {
             Ok(effect) => self.inventory.lock().record(action, &effect, Instant::now()),
             Err(fault) => {
                 if matches!(fault.class, Class::Transient | Class::Invalid | Class::NotOwned) {
-                    // After a surprise the next plan must see what is there. A fault here changes nothing: the surprise itself
-                    // is what is told.
-                    let _ = self.learn(&action.read_after()).await;
+                    // After a surprise the next plan must see what is there. A fault here is not told: the surprise itself
+                    // is.
+                    if self.learn(&action.read_after()).await.is_err() {
+                        self.inventory.lock().doubt(action);
+                    }
                 }
                 return Err(fault);
             }

@@ -34,6 +34,8 @@ pub(crate) enum Disturbance {
     Fail(Class),
     /// It is done, but its answer is lost: the caller sees `Transient`.
     LoseAnswer,
+    /// The same, and the call after it, which would look what became of it, is not answered either.
+    LoseTwoAnswers,
     /// The caller dies before the call is sent.
     CrashBefore,
     /// The caller dies after the call was done, before its answer.
@@ -148,8 +150,13 @@ impl MemoryCloud {
         match self.disturbance(operation)? {
             Some(Disturbance::Fail(class)) => Err(Fault::new(class, operation, "the account", "as the test wants it")),
             Some(Disturbance::CrashBefore) => Err(self.crash()),
-            Some(Disturbance::LoseAnswer) => {
+            Some(how @ (Disturbance::LoseAnswer | Disturbance::LoseTwoAnswers)) => {
                 let _ = deed(&mut self.world.lock());
+                if how == Disturbance::LoseTwoAnswers {
+                    let mut script = self.script.lock();
+                    let next = At::Call(script.calls + 1);
+                    script.disturbances.insert(next, Disturbance::Fail(Class::Transient));
+                }
                 Err(Fault::new(Class::Transient, operation, "the account", "no answer"))
             }
             Some(Disturbance::CrashAfter) => {
@@ -216,6 +223,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::Notebook(action) => match action {
             NotebookAction::Create(_) => "CreateNotebook",
             NotebookAction::Start(_) => "StartNotebook",
+            NotebookAction::SetIdle { .. } => "SetIdleOfNotebook",
             NotebookAction::Stop { .. } => "StopNotebook",
             NotebookAction::Update { .. } => "UpdateNotebook",
             NotebookAction::Delete(_) => "DeleteNotebook",

@@ -25,7 +25,7 @@ impl Operator {
         all: bool,
     ) -> BTreeSet<TenantName> {
         let mut changed = BTreeSet::new();
-        if manifest.spec.aws.is_none() || !self.accounts.is_first(name) {
+        if !self.accounts.is_first(name) {
             return changed;
         }
         for region in self.regions_to_list(name, manifest, account, all) {

@@ -44,7 +44,7 @@ impl Operator {
             let has_its =
                 |account: &Account<AnyCloud>| account.inventory.lock().has_owned_by(&wanted.tenant, subject, took_over);
             let marked = cleaned.iter().any(|account| has_its(account));
-            !unreadable && !left && !marked && !unclear
+            !unreadable && !left && !marked && !unclear && !settled.left.stuck.contains(subject)
         };
         let state = self.world.snapshot(&wanted.tenant).cluster;
         for user in manifests.users.iter().filter(|it| it.metadata.deletion_timestamp.is_some()) {
@@ -101,6 +101,7 @@ impl Operator {
             let nothing_left = !unclear
                 && looked
                 && settled.left.steps.is_empty()
+                && settled.left.stuck.is_empty()
                 && snapshot.cluster.objects.is_empty()
                 && snapshot.cluster.secrets.values().all(is_kept);
             let free = inside == 0 && ours.count() == 0 && !marked && !unreadable && nothing_left;

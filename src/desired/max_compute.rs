@@ -45,10 +45,13 @@ pub(super) fn told(manifests: &Manifests, account: &AccountName) -> ToldMaxCompu
     let statuses = tenant.filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);
     let statuses = statuses.filter(|it| is_it(&it.name)).flat_map(|it| &it.max_compute);
     told.places.extend(statuses.map(|it| (place(&it.region, &it.project), true)));
-    let roles = manifests.roles.iter().filter_map(|it| it.status.as_ref()).flat_map(|status| &status.accounts);
-    for role in roles.filter(|it| is_it(&it.name)).filter_map(|it| it.max_compute.as_ref()) {
-        told.places.insert(place(&role.region, &role.project), true);
-        told.projects.extend(role.projects.iter().cloned());
+    for manifest in &manifests.roles {
+        let accounts = manifest.status.iter().flat_map(|status| &status.accounts).filter(|it| is_it(&it.name));
+        for role in accounts.filter_map(|it| it.max_compute.as_ref()) {
+            told.places.insert(place(&role.region, &role.project), true);
+            told.projects.extend(role.projects.iter().cloned());
+            told.roles.insert(manifest_ref(ManifestKind::TenantRole, manifest.as_ref()));
+        }
     }
     let named = manifests.roles.iter().filter_map(|role| permissions(role)).flat_map(|it| &it.projects);
     told.named = named.filter(|project| !told.projects.contains(*project)).cloned().collect();
@@ -117,11 +120,17 @@ impl Compiler<'_> {
             let subject = manifest_ref(ManifestKind::TenantUser, user.as_ref());
             let claims = self.accounts.get(account).into_iter().flat_map(|it| &it.users);
             let mine = claims.filter_map(|(name, claims)| {
-                Some((name.clone(), claims.iter().find(|claim| claim.owner == subject)?.only_still))
+                let mine = claims.iter().find(|claim| claim.owner == subject)?;
+                Some((name.clone(), mine.only_still, mine.still))
             });
-            for (name, only_still) in mine.collect::<Vec<_>>() {
-                let still = self.stands_still(user);
-                let mut grants = WantedGrants { owner: subject.clone(), roles: BTreeSet::new(), still, only_still };
+            for (name, only_still, still) in mine.collect::<Vec<_>>() {
+                let mut grants = WantedGrants {
+                    owner: subject.clone(),
+                    roles: BTreeSet::new(),
+                    own: BTreeMap::new(),
+                    still,
+                    only_still,
+                };
                 for (offer, until) in self.offered(&offers, user) {
                     let own = format!("{}.{}", offer.name, user.name_any());
                     let role = match (&offer.shared, until) {
@@ -135,13 +144,18 @@ impl Compiler<'_> {
                                 continue;
                             };
                             let role = naming.max_compute_role(&own);
-                            wanted.roles.insert(role.clone(), offer.role(document));
+                            grants.own.insert(role.clone(), offer.role(document));
                             role
                         }
                     };
                     grants.roles.insert(role);
                 }
-                wanted.users.entry(name).or_insert(grants);
+                wanted.users.entry(name).or_default().push(grants);
+            }
+        }
+        for claims in wanted.users.values_mut() {
+            if let [only] = claims.as_mut_slice() {
+                wanted.roles.append(&mut only.own);
             }
         }
         wanted

@@ -112,10 +112,10 @@ impl Compiler<'_> {
         let Some((head, role)) = resource.split_once(":role/") else {
             // Wildcards may stand for it.
             let any_role = match facts.provider() {
-                Provider::Aws => "arn:*:iam::*:role/tenants/*",
-                Provider::Alibaba => "acs:ram:*:*:role/*",
+                Provider::Aws => format!("arn:{}:iam::*:role/tenants/*", facts.partition),
+                Provider::Alibaba => "acs:ram:*:*:role/*".to_owned(),
             };
-            return overlap(&plain(resource), any_role);
+            return overlap(&plain(resource), &any_role);
         };
         let whole = head.split(':').count() == if facts.provider() == Provider::Aws { 5 } else { 4 };
         match facts.provider() {

@@ -138,6 +138,7 @@ impl Compiler<'_> {
             inline: self.inline(user, account, facts, grants),
             kept_inline: self.kept_inline(user, account, grants),
             only_still: false,
+            still: self.stands_still(user),
             key: self.key(subject, user, account, facts),
             login: self.login(subject, user, account, facts),
         }

@@ -124,12 +124,9 @@ impl Compiler<'_> {
         let keeps = only_still || all.iter().any(|it| it.is_unknown);
         let roles = all.iter().flat_map(|it| it.roles.clone());
         let roles: BTreeSet<String> = if only_still { BTreeSet::new() } else { roles.collect() };
-        if roles.is_empty() && !keeps {
-            return;
-        }
         let Some(wanted) = self.accounts.get_mut(account).and_then(|wanted| wanted.workspace.as_mut()) else { return };
         let member = WantedMember { owner: subject.clone(), roles, keeps };
-        wanted.members.entry(name.clone()).or_insert(member);
+        wanted.members.entry(name.clone()).or_default().push(member);
     }
 
     /// Roles in a workspace cannot be given for a time: nothing but the operator would take them away again.

@@ -74,6 +74,13 @@ impl Inventory {
         }
     }
 
+    /// What an act did is not known, nor could it be read: what no sweep shows is read again before anything is said of it.
+    pub fn doubt(&mut self, action: &CloudAction) {
+        if let CloudAction::MaxCompute(action) = action {
+            self.max_compute.doubt(action);
+        }
+    }
+
     fn record_edge(&mut self, action: &CloudAction, effect: &Effect) {
         match action {
             CloudAction::SetTags { of, set, unset } => {

@@ -139,6 +139,8 @@ pub struct WantedUser {
     pub kept_inline: BTreeSet<String>,
     /// Whether only what takes access away, and undoes that, is done: the manifest is refused, and what it has stays.
     pub only_still: bool,
+    /// Whether it can do nothing for now: it, or its tenant, is suspended, or its time is over.
+    pub still: bool,
     /// Its key; none: it has no keys.
     pub key: Option<KeyWish>,
     /// Its console login; none: it has none.

@@ -231,6 +231,14 @@ pub struct WantedMember {
     pub keeps: bool,
 }
 
+impl WantedMember {
+    /// Whether the user is a member at all.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.keeps || !self.roles.is_empty()
+    }
+}
+
 /// A workspace that should exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WantedWorkspace {
@@ -244,8 +252,8 @@ pub struct WantedWorkspace {
     pub display_name: Option<String>,
     /// Its environments; none are named where any will do.
     pub env: BTreeSet<String>,
-    /// Who should be in it, by their names in RAM.
-    pub members: BTreeMap<CloudName, WantedMember>,
+    /// Who should be in it, by their names in RAM; of a name that several want, each one's wish, oldest first.
+    pub members: BTreeMap<CloudName, Vec<WantedMember>>,
 }
 
 impl WantedWorkspace {
@@ -253,7 +261,8 @@ impl WantedWorkspace {
     pub(super) fn concerns(&self, object: &ObjectId, manifest: &ManifestRef) -> bool {
         let (region, name) = region_of_workspace(&object.name);
         let here = object.name == self.name || (name.is_empty() && region == region_of_workspace(&self.name).0);
-        let is_member = || self.members.values().any(|member| member.owner == *manifest);
+        let mut members = self.members.values().flatten().filter(|member| member.is_asked_for());
+        let mut is_member = || members.any(|member| member.owner == *manifest);
         here && (self.owner == *manifest || (!name.is_empty() && is_member()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Draft, Rank, keys, logins, max_compute, secrets, workspace};
+use super::{Action, Draft, Rank, claims, keys, logins, max_compute, secrets, workspace};
 use crate::model::{
     Class, CloudAction, ClusterState, Group, Inventory, Login, ManifestLife, ObjectId, ObjectKind, Policy, PolicyRef,
     Read, Refusal, Tags, User, WantedAccount, WantedGroup, WantedPolicy, WantedUser,
@@ -36,6 +36,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     let nothing = WantedAccount::default();
     let target = wanted.accounts.get(name).unwrap_or(&nothing);
     let (target, waiting) = workspace::with_workspace(target, inventory);
+    let target = claims::with_one_claim_each(target, inventory, &wanted.tenant);
     let mut account = Account { draft, name, inventory, cluster, claimed: BTreeSet::new() };
     account.look_for_workspace();
     target.workspace.iter().for_each(|workspace| account.workspace(workspace));
@@ -54,7 +55,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     }
     account.list_notebooks();
     for (name, claims) in &target.notebooks {
-        account.notebook(name, claims);
+        account.notebook(name, claims, target.workspace.as_ref());
     }
     for (name, claims) in &target.roles {
         account.role(name, claims);
@@ -83,32 +84,6 @@ impl Account<'_, '_, '_> {
 
     pub(super) fn life(&self, manifest: &ManifestRef) -> Option<&ManifestLife> {
         self.draft.wanted.manifests.get(manifest)
-    }
-
-    /// Of several manifests that want one name, the one whose mark the object carries, else the oldest.
-    pub(super) fn choose<'c, W>(
-        &mut self,
-        object: &ObjectId,
-        claims: &'c [W],
-        owner: fn(&W) -> &ManifestRef,
-    ) -> Option<&'c W> {
-        let mark = self.inventory.mark(object);
-        let chosen = claims
-            .iter()
-            .find(|claim| mark.as_ref().is_some_and(|mark| self.is_mark_of(mark, owner(claim))))
-            .or_else(|| claims.first())?;
-        for other in claims.iter().filter(|claim| owner(claim) != owner(chosen)) {
-            let message = format!(
-                "{object} is also wanted by {}, which came first. Give one of the two another name.",
-                owner(chosen)
-            );
-            self.refuse(owner(other), Class::NotOwned, message);
-        }
-        Some(chosen)
-    }
-
-    pub(super) fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {
-        mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant && mark.is_of(owner)
     }
 
     pub(super) fn standing(&mut self, object: &ObjectId, owner: &ManifestRef) -> Standing {

@@ -2,6 +2,7 @@
 //! Pure. Refuses what is foreign, and says what must be read before it can decide.
 
 mod account;
+mod claims;
 mod cluster;
 mod conduct;
 mod difference;
@@ -174,6 +175,8 @@ pub struct Plan {
     pub orphans: Vec<Orphan>,
     /// Replaced keys that are still used.
     pub in_use: BTreeSet<KeyInUse>,
+    /// Manifests of which something is left that no step can reach: they do not end before it is gone.
+    pub stuck: BTreeSet<ManifestRef>,
     /// When the same world will have another plan, as keys have an age.
     pub due: Option<Timestamp>,
 }
@@ -199,6 +202,7 @@ struct Draft<'a> {
     withheld: Vec<Withheld>,
     orphans: Vec<Orphan>,
     in_use: BTreeSet<KeyInUse>,
+    stuck: BTreeSet<ManifestRef>,
     due: Option<Timestamp>,
 }
 
@@ -284,6 +288,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         withheld: Vec::new(),
         orphans: Vec::new(),
         in_use: BTreeSet::new(),
+        stuck: BTreeSet::new(),
         due: None,
     };
     for (account, inventory) in &observed.accounts {
@@ -310,6 +315,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed<'_>) -> Plan {
         withheld: draft.withheld,
         orphans: draft.orphans,
         in_use: draft.in_use,
+        stuck: draft.stuck,
         due: draft.due,
     }
 }

@@ -3,10 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Rank;
+mod dsw;
+
 use super::account::{Account, Standing};
+use super::{Action, Rank};
 use crate::model::{
     Build, Class, CloudAction, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
+    WantedWorkspace,
 };
 use crate::names::{CloudName, ManifestRef, TAG_STOPPED};
 
@@ -26,20 +29,28 @@ impl Account<'_, '_, '_> {
         }
     }
 
-    pub(super) fn notebook(&mut self, name: &CloudName, claims: &[WantedNotebook]) {
+    /// `workspace` is the tenant's in the account, where it has one.
+    pub(super) fn notebook(
+        &mut self,
+        name: &CloudName,
+        claims: &[WantedNotebook],
+        workspace: Option<&WantedWorkspace>,
+    ) {
         let object = ObjectId::notebook(name);
         self.claimed.insert(object.clone());
         let Some(wanted) = self.choose(&object, claims, |claim| &claim.owner) else { return };
         if !self.inventory.knows_notebooks(&wanted.region) {
             return;
         }
-        match self.standing_of_notebook(&object, &wanted.owner) {
-            Standing::Other | Standing::Adoptable => {}
-            Standing::Absent => self.make_notebook(name, wanted),
-            Standing::Ours => {
-                let Some(seen) = self.inventory.notebooks.ours.get(name).cloned() else { return };
-                self.keep_notebook(&seen, wanted);
-            }
+        let standing = self.standing_of_notebook(&object, &wanted.owner);
+        if matches!(standing, Standing::Other | Standing::Adoptable) {
+            return;
+        }
+        let wanted = self.placed(wanted, workspace);
+        match self.inventory.notebooks.ours.get(name).cloned() {
+            None => self.make_notebook(name, &wanted),
+            Some(seen) if self.is_another_users(&seen, &wanted) => {}
+            Some(seen) => self.keep_notebook(&seen, &wanted),
         }
     }
 
@@ -64,7 +75,7 @@ impl Account<'_, '_, '_> {
         let notebook = Notebook {
             name: name.clone(),
             region: wanted.region.clone(),
-            id: self.inventory.notebook_arn(&wanted.region, name),
+            id: if wanted.place.is_some() { String::new() } else { self.inventory.notebook_arn(&wanted.region, name) },
             tags: wanted.tags.clone(),
             phase: Phase::Starting,
             state: "Pending".to_owned(),
@@ -104,6 +115,7 @@ impl Account<'_, '_, '_> {
                 let action = CloudAction::Notebook(NotebookAction::Stop { name, urgent: false });
                 self.step(subject, Rank::Change, action, detail);
             }
+            Phase::Running if dsw::differs_in_idle(seen, wanted) => self.set_idle(seen, wanted),
             Phase::Running if is_out_of_hours(seen, wanted) => {
                 self.stop_notebook(subject, name, false, "as its schedule says");
             }
@@ -112,8 +124,15 @@ impl Account<'_, '_, '_> {
                 // A size that cannot be keeps nothing else from being changed.
                 let has = seen.build.as_ref().and_then(|has| has.volume_gb);
                 build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
-                let action = NotebookAction::Update { name, instance_type, build };
-                self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
+                let action = NotebookAction::Update { name: name.clone(), instance_type, build };
+                let changed = self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
+                // DSW leaves one that failed as it is.
+                if seen.phase == Phase::Failed && wanted.place.is_some() && wanted.rest.is_none() {
+                    let start = CloudAction::Notebook(NotebookAction::Start(name));
+                    let start = Action::Cloud { account: self.name.clone(), action: start };
+                    let changed: Vec<usize> = changed.into_iter().collect();
+                    self.draft.step_after(&changed, subject, Rank::Change, start, Vec::new());
+                }
             }
             Phase::Stopped if starts(seen, wanted) => self.start_notebook(subject, name),
             Phase::Running | Phase::Stopped => {}
@@ -136,34 +155,32 @@ impl Account<'_, '_, '_> {
 
     /// In what a notebook differs from its manifest, as people read it. What cannot be changed is refused.
     fn changes_of_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) -> Vec<String> {
-        let mut changes = Vec::new();
-        let mut differs = |what: &str, seen: &str, wanted: &str| {
-            if seen != wanted {
-                changes.push(format!("{what} {seen} → {wanted}"));
-            }
-        };
-        differs("type", &seen.instance_type, &wanted.instance_type);
-        let Some(has) = &seen.build else { return changes };
-        let Build { volume_gb, role, root_access, idle, .. } = &wanted.build;
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-        let smaller = volume_gb.zip(has.volume_gb).filter(|(wanted, has)| wanted < has);
-        if let (Some(wanted), Some(has), None) = (volume_gb, has.volume_gb, smaller) {
-            differs("volume", &format!("{has} GB"), &format!("{wanted} GB"));
-        }
-        differs("role", &or_none(&has.role), &or_none(role));
-        let root = |on: bool| if on { "on" } else { "off" };
-        differs("root access", root(has.root_access), root(*root_access));
-        differs("stop when idle", &or_none(&has.idle), &or_none(idle));
+        let mut changes = Differences::default();
+        changes.compare("type", &seen.instance_type, &wanted.instance_type);
+        let Some(has) = &seen.build else { return changes.0 };
+        let smaller = wanted.build.volume_gb.zip(has.volume_gb).filter(|(wanted, has)| wanted < has);
         if let Some((wanted_size, has)) = smaller {
             let message = format!("its volume has {has} GB, and a volume only grows: {wanted_size} GB cannot be");
             self.refuse(&wanted.owner, Class::Invalid, message);
+        } else if let Some(size) = wanted.build.volume_gb {
+            let has = has.volume_gb.map_or_else(|| "of the cloud's size".to_owned(), |has| format!("{has} GB"));
+            changes.compare("volume", &has, &format!("{size} GB"));
         }
+        if wanted.place.is_some() {
+            self.changes_on_dsw(has, wanted, &mut changes);
+            return changes.0;
+        }
+        let Build { role, root_access, idle, .. } = &wanted.build;
+        changes.compare("role", or_none(&has.role), or_none(role));
+        let root = |on: bool| if on { "on" } else { "off" };
+        changes.compare("root access", root(has.root_access), root(*root_access));
+        changes.compare("stop when idle", or_none(&has.idle), or_none(idle));
         if (&has.subnet, &has.security_groups) != (&wanted.build.subnet, &wanted.build.security_groups) {
             let message = "a notebook cannot be moved to another subnet or other security groups: make a new \
                            TenantNotebook with another name and delete this one";
             self.refuse(&wanted.owner, Class::Invalid, message.to_owned());
         }
-        changes
+        changes.0
     }
 
     fn failed_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
@@ -191,10 +208,11 @@ impl Account<'_, '_, '_> {
             self.draft.due_at(at);
         }
         let message = if hangs {
-            format!(
-                "the notebook has been {} for more than an hour, which the cloud does not let anybody end. Ask its support, or wait",
-                seen.state
-            )
+            let help = match self.inventory.is_ram() {
+                true => ". Look at it in PAI's console, ask its support, or wait",
+                false => ", which the cloud does not let anybody end. Ask its support, or wait",
+            };
+            format!("the notebook has been {} for more than an hour{help}", seen.state)
         } else {
             format!("the notebook is {}, which takes minutes", seen.state)
         };
@@ -215,6 +233,22 @@ impl Account<'_, '_, '_> {
             }
         }
     }
+}
+
+/// What differs, as people read it.
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn compare(&mut self, what: &str, seen: &str, wanted: &str) {
+        if seen != wanted {
+            self.0.push(format!("{what} {seen} → {wanted}"));
+        }
+    }
+}
+
+fn or_none(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("none")
 }
 
 /// The tags that it should have now. That we stopped it is noted while it does not run, and forgotten once it does.

@@ -81,7 +81,10 @@ impl Account<'_, '_, '_> {
     fn remove_user(&mut self, name: &CloudName, subject: &ManifestRef) {
         let Some(user) = self.inventory.users.get(name) else { return };
         let object = ObjectId::user(name);
-        self.leave_workspaces(user, subject);
+        let waits = self.has_leaving_instances(user, subject);
+        if !waits {
+            self.leave_workspaces(user, subject);
+        }
         for id in keys::known_ids(self, user, subject) {
             self.step(subject, Rank::Revoke, CloudAction::DeleteKey { user: name.clone(), id }, Vec::new());
         }
@@ -100,6 +103,9 @@ impl Account<'_, '_, '_> {
             self.step(subject, Rank::Revoke, action, Vec::new());
         }
         self.drop_inline(&object, subject, user.inline.keys().cloned().collect());
+        if waits {
+            return;
+        }
         // Where it is not known whether MaxCompute still has it, it waits; what it could do, it can do no longer.
         let Some(before) = self.leave_max_compute(name, subject) else { return };
         let action = Action::Cloud { account: self.name.clone(), action: CloudAction::DeleteUser(name.clone()) };

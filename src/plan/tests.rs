@@ -44,7 +44,9 @@ impl World {
             list_workspaces(&mut inventory, Vec::new());
             list_max_compute(&mut inventory);
         }
-        inventory.notebooks.listed.insert("eu-west-1".to_owned(), Instant::now());
+        for region in ["eu-west-1", "cn-shanghai"] {
+            inventory.notebooks.listed.insert(region.to_owned(), Instant::now());
+        }
         let mut cluster = ClusterState::default();
         cluster.namespaces.insert("tenancy".to_owned(), NamespaceSeen::default());
         cluster.secrets_known.extend(["acme".to_owned(), "tenancy".to_owned()]);
@@ -74,6 +76,9 @@ impl World {
                         }
                         CloudAction::CreateUser(user) => Effect::Id(format!("id-of-{}", user.name)),
                         CloudAction::Workspace(WorkspaceAction::Create(_)) => Effect::Id("45678".to_owned()),
+                        CloudAction::Notebook(action) if self.inventory.is_ram() => {
+                            Effect::Id(format!("dsw-{}", action.name()))
+                        }
                         _ => Effect::Done,
                     };
                     self.inventory.record(action, &effect, Instant::now());

@@ -186,7 +186,7 @@ impl Account<'_, '_, '_> {
         let name = &wanted.name;
         let seen = self.inventory.workspaces.known.get(name).filter(|seen| seen.description == wanted.description);
         let Some(seen) = seen.filter(|seen| seen.state == WorkspaceState::Enabled) else {
-            for member in wanted.members.values().filter(|member| !member.roles.is_empty()) {
+            for member in wanted.members.values().flatten().filter(|member| !member.roles.is_empty()) {
                 self.wait_for_workspace(&member.owner, Some(wanted));
             }
             return;
@@ -198,7 +198,8 @@ impl Account<'_, '_, '_> {
             return;
         };
         let mut matched = BTreeSet::new();
-        for (user, member) in &wanted.members {
+        let first = wanted.members.iter().filter_map(|(user, claims)| Some((user, claims.first()?)));
+        for (user, member) in first.filter(|(_, member)| member.is_asked_for()) {
             let id = self.inventory.users.get(user).and_then(|user| user.id.clone());
             let there = id.and_then(|id| members.get_key_value(&id));
             match there {
@@ -295,6 +296,9 @@ impl Account<'_, '_, '_> {
 
     /// Its members go with it.
     pub(super) fn remove_workspace(&mut self, name: &CloudName, subject: &ManifestRef) {
+        if self.has_instances(name, subject) {
+            return;
+        }
         self.on_workspace(subject, Rank::Revoke, WorkspaceAction::Delete(name.clone()), Vec::new());
     }
 

@@ -1,11 +1,11 @@
 //! Where in MaxCompute things of the tenant are, as statuses tell it: what is left there is found by it after a restart,
 //! whatever the manifests say by then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::verdict::Report;
 use crate::api::{MaxComputeRoleStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantMaxCompute};
-use crate::model::{CloudAction, MaxComputeRegion, Read};
+use crate::model::{CloudAction, MaxComputeRegion, Read, WantedMaxComputeRole};
 use crate::names::{AccountName, CloudName, ManifestRef};
 use crate::plan::Action;
 
@@ -80,20 +80,26 @@ impl Report<'_> {
         before: Option<&MaxComputeRoleStatus>,
     ) -> Option<MaxComputeRoleStatus> {
         let wanted = self.wanted.accounts.get(account).and_then(|wanted| wanted.max_compute.as_ref());
-        let mine = wanted.into_iter().flat_map(|it| &it.roles).filter(|(_, role)| role.owner == *subject);
-        let mine: BTreeSet<&CloudName> = mine.map(|(name, _)| name).collect();
+        let mine = wanted.into_iter().flat_map(|it| it.all_roles()).filter(|(_, role)| role.owner == *subject);
+        let mine: BTreeMap<&CloudName, &WantedMaxComputeRole> = mine.collect();
         let Some(wanted) = wanted.filter(|_| !mine.is_empty()) else {
             return before.filter(|before| self.is_there(account, before)).cloned();
         };
         let Some(region) = self.region(account, &wanted.place.region) else { return before.cloned() };
-        let there: Vec<&CloudName> = mine.into_iter().filter(|name| region.roles.contains_key(*name)).collect();
+        // Those that are on their way out are still in their projects.
+        let told = before.into_iter().flat_map(|it| it.role.split(',')).map(CloudName::new);
+        let named: BTreeSet<CloudName> = mine.keys().copied().cloned().chain(told).collect();
+        let there: Vec<&CloudName> = named.iter().filter(|name| region.roles.contains_key(*name)).collect();
+        let asked_for = mine.values().flat_map(|role| &role.projects);
         if there.is_empty() {
             return None;
         }
         let inside = |roles: &BTreeSet<CloudName>| there.iter().any(|name| roles.contains(*name));
         let read = region.projects.iter().filter(|(_, roles)| roles.as_ref().is_some_and(inside)).map(|(name, _)| name);
-        // Of a project that was not looked at since the start, what was said of it is the best that is known.
-        let told = before.into_iter().flat_map(|it| &it.projects).filter(|it| !region.projects.contains_key(*it));
+        // Of a project that could not be looked at, the best that is known is what was said of it, and that the role may have
+        // been put into it by now.
+        let told = before.into_iter().flat_map(|it| &it.projects).chain(asked_for);
+        let told = told.filter(|it| !region.projects.contains_key(*it));
         let projects: BTreeSet<String> = read.chain(told).cloned().collect();
         Some(MaxComputeRoleStatus {
             region: wanted.place.region.clone(),

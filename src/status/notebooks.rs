@@ -16,7 +16,7 @@ impl Report<'_> {
         let wanted = claims.into_iter().find(|claim| claim.owner == *subject);
         let inventories = self.accounts.values().filter_map(|view| view.inventory);
         let mut seen = inventories.flat_map(|inventory| inventory.notebooks.ours.values());
-        (wanted, seen.find(|it| it.mark().is_some_and(|mark| mark.is_of(subject))))
+        (wanted, seen.find(|it| !it.is_second() && it.mark().is_some_and(|mark| mark.is_of(subject))))
     }
 }
 

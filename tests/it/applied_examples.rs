@@ -8,6 +8,8 @@ use std::path::Path;
 use kube::api::{Api, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
+use serde_json::json;
+use testbed::aws::Credentials;
 use testbed::layout::root;
 use testbed::world::Clouds;
 use testbed::{OperatorPolicy, World};
@@ -64,19 +66,23 @@ fn is_ready(object: &DynamicObject) -> bool {
         && status["conditions"].as_array().is_some_and(|all| all.iter().any(ready))
 }
 
-/// Users, groups and policies of AWS.
+/// Users, groups, roles, policies and notebooks of AWS.
 async fn aws(world: &World) -> BTreeSet<String> {
     let iam = world.moto.iam();
     let users = iam.list_users().send().await.unwrap().users.into_iter().map(|it| it.arn);
     let groups = iam.list_groups().send().await.unwrap().groups.into_iter().map(|it| it.arn);
+    let roles = iam.list_roles().send().await.unwrap().roles.into_iter().map(|it| it.arn);
+    let listed = world.moto.sagemaker(&Credentials::root(), "ListNotebookInstances", json!({})).await.unwrap();
+    let notebooks =
+        listed["NotebookInstances"].as_array().unwrap().iter().map(|it| it["NotebookInstanceArn"].to_string());
     let local = aws_sdk_iam::types::PolicyScopeType::Local;
     let policies = iam.list_policies().scope(local).send().await.unwrap().policies.unwrap_or_default();
-    users.chain(groups).chain(policies.into_iter().filter_map(|it| it.arn)).collect()
+    users.chain(groups).chain(roles).chain(notebooks).chain(policies.into_iter().filter_map(|it| it.arn)).collect()
 }
 
 #[tokio::test]
 async fn every_example_becomes_ready_and_leaves_nothing_behind() {
-    let world = &World::start_with(launch(), Clouds::Both).await;
+    let world = &World::start_with(launch().argument("--notebook-poll=0.5"), Clouds::Both).await;
     let cluster = world.control_plane.cluster_id().await;
     world.credentials_secret(AWS, &world.moto.operator(&OperatorPolicy::unbounded(&cluster)).await).await;
     world.alibaba_secret(ALIBABA, &world.alibaba.operator(&OperatorPolicy::alibaba()).await).await;

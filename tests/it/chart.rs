@@ -69,7 +69,10 @@ fn no_right_is_a_wildcard_and_none_grows_by_itself() {
         for role in objects.iter().filter(|it| matches!(kind(it), "ClusterRole" | "Role")) {
             assert!(role["aggregationRule"].is_null(), "{}", name(role));
             for rule in rules(role) {
-                for key in ["apiGroups", "resources", "verbs"] {
+                // A rule is about resources, or about addresses of the API server.
+                let about =
+                    if rule["nonResourceURLs"].is_null() { ["apiGroups", "resources"] } else { ["nonResourceURLs"; 2] };
+                for key in about.into_iter().chain(["verbs"]) {
                     let values = texts(rule, key);
                     assert!(!values.is_empty(), "{}: a rule without {key}", name(role));
                     assert!(values.iter().all(|it| !it.contains('*')), "{}: {rule}", name(role));

@@ -44,7 +44,7 @@ fn every_link_to_a_file_leads_to_one() {
 
 /// What the operator's policies have differently where there is no boundary: each text of the first in the place of the
 /// second.
-const WITHOUT_BOUNDARY: [(&str, &str); 3] = [
+const WITHOUT_BOUNDARY: [(&str, &str); 4] = [
     (
         "",
         r#",
@@ -53,6 +53,7 @@ const WITHOUT_BOUNDARY: [(&str, &str); 3] = [
       }"#,
     ),
     ("iam:DeleteUserPermissionsBoundary\"]", "iam:PutUserPermissionsBoundary\"]"),
+    ("iam:DeleteRolePermissionsBoundary\"]", "iam:PutRolePermissionsBoundary\"]"),
     (
         "",
         r#"    {

@@ -118,8 +118,8 @@ pub async fn key_of(world: &World, tenant: &str) -> Credentials {
     Credentials::new(&text(&secret, "AWS_ACCESS_KEY_ID"), &text(&secret, "AWS_SECRET_ACCESS_KEY"))
 }
 
-// proves: Tenant.spec.namespaces[].serviceAccounts Tenant.spec.suspended CloudAccount.spec.aws.oidcProvider
-// proves: TenantRole.spec.assumableBy TenantRole.status.accounts[].role
+// proves: Tenant.spec.namespaces[].serviceAccounts[] Tenant.spec.namespaces[].serviceAccounts[].{name,roles} Tenant.spec.suspended CloudAccount.spec.aws.oidcProvider
+// proves: TenantRole.spec.assumableBy TenantRole.spec.assumableBy.users TenantRole.status.accounts[].role
 #[tokio::test]
 async fn pods_and_people_work_without_keys_and_are_stopped_at_once() {
     let world = &two_tenants().await;
@@ -252,7 +252,7 @@ async fn snapshot(world: &World) -> Vec<String> {
     all
 }
 
-// proves: Tenant.spec.namespaces[].serviceAccounts TenantRole.spec.assumableBy
+// proves: Tenant.spec.namespaces[].serviceAccounts[].accounts TenantRole.spec.assumableBy.oidc[] TenantRole.spec.assumableBy.oidc[].{provider,subjects}
 // proves: Tenant.status.accounts[].executionRole
 #[tokio::test]
 async fn what_would_open_more_than_is_meant_is_refused() {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tenantry::desired::{AccountFacts, Context, Manifests, compile};
 use tenantry::model::{PolicyRef, WantedAccount, WantedUser};
-use tenantry::names::{AccountName, ClusterId, RAM_PARTITION, TenantName};
+use tenantry::names::{AccountName, CloudName, ClusterId, RAM_PARTITION, TenantName};
 use tenantry::policy::evaluate::{Layers, Request, Source, evaluate};
 use testbed::layout::root;
 
@@ -45,7 +45,7 @@ fn facts((name, id): (&str, &str), spec: serde_json::Value, partition: &str) -> 
 fn wanted(role: &Path) -> BTreeMap<AccountName, WantedAccount> {
     let text = fs::read_to_string(role).unwrap();
     let role: Arc<tenantry::api::TenantRole> = Arc::new(serde_saphyr::from_str(&text).unwrap());
-    let tenant = json!({"metadata": {"name": "acme", "uid": "t"}, "spec": {"accounts": [{"name": AWS.0}, {"name": ALIBABA.0, "workspace": {"name": "acme"}}]}});
+    let tenant = json!({"metadata": {"name": "acme", "uid": "t"}, "spec": {"accounts": [{"name": AWS.0}, {"name": ALIBABA.0, "workspace": {"name": "acme"}, "maxCompute": {"region": "cn-shanghai", "project": "acme_ops"}}]}});
     let alice = json!({
         "metadata": {"name": "alice", "namespace": "acme", "uid": "u"},
         "spec": {"tenant": "acme", "roles": [role.metadata.name]},
@@ -82,10 +82,29 @@ fn layers(account: &WantedAccount, user: &WantedUser) -> Layers {
     Layers { identity, ..Layers::default() }
 }
 
+/// The documents of the roles at tenant level that the user has in MaxCompute, of those that are in the project.
+fn in_project(account: &WantedAccount, user: &CloudName, project: &str) -> Layers {
+    let wanted = account.max_compute.as_ref().unwrap();
+    let roles = wanted.users[user].roles.iter().map(|name| (name, &wanted.roles[name]));
+    let inside = roles.filter(|(_, role)| role.projects.contains(project));
+    let identity = inside.map(|(name, role)| Source { name: name.to_string(), document: role.document.clone() });
+    Layers { identity: identity.collect(), ..Layers::default() }
+}
+
+/// The project of a resource of MaxCompute, which unlike one of RAM names no account.
+fn project(resource: &str) -> Option<&str> {
+    let (_, path) = resource.strip_prefix("acs:odps:")?.split_once(":projects/")?;
+    (resource.matches(':').count() == 3).then(|| path.split('/').next().unwrap())
+}
+
 fn is_allowed(accounts: &BTreeMap<AccountName, WantedAccount>, request: &Request) -> bool {
     let on_alibaba = request.resource.starts_with("acs:");
     let account = &accounts[&AccountName::new(if on_alibaba { ALIBABA.0 } else { AWS.0 })];
-    let user = &account.users.values().next().unwrap()[0];
+    let (name, user) = account.users.iter().next().unwrap();
+    let user = &user[0];
+    if let Some(project) = project(&request.resource) {
+        return evaluate(&in_project(account, name, project), request).is_allowed();
+    }
     let mut request = request.clone();
     for (key, value) in &user.tags {
         request.context = request.context.with(&format!("aws:PrincipalTag/{key}"), value.as_str());

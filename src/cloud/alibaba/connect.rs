@@ -74,6 +74,7 @@ impl Alibaba {
             domain: OnceCell::new(),
             empty_recycle_bin: settings.empty_recycle_bin,
             older_odps: AtomicBool::new(false),
+            in_doubt: Default::default(),
         })
     }
 }

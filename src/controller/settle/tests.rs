@@ -420,6 +420,7 @@ enum Trouble {
 }
 
 mod cloud_roles;
+mod instances;
 mod labs;
 mod max_compute;
 mod modes;

@@ -88,6 +88,25 @@ impl MaxComputeKnown {
         }
     }
 
+    /// Forgets what an act may have changed.
+    pub fn doubt(&mut self, action: &MaxComputeAction) {
+        let Some(region) = self.regions.get_mut(&action.place.region) else { return };
+        match &action.deed {
+            MaxComputeDeed::CreateRole(_)
+            | MaxComputeDeed::DropRole(_)
+            | MaxComputeDeed::AddUser(_)
+            | MaxComputeDeed::RemoveUser(_) => region.listed = false,
+            MaxComputeDeed::SetPolicy { role, .. } => forget(&mut region.roles, role),
+            MaxComputeDeed::Grant { role, user } | MaxComputeDeed::Revoke { role, user, .. } => {
+                forget(&mut region.roles, role);
+                forget(&mut region.users, user);
+            }
+            MaxComputeDeed::AddToProject { project, .. } | MaxComputeDeed::RemoveFromProject { project, .. } => {
+                region.projects.remove(project);
+            }
+        }
+    }
+
     /// Takes in an answer.
     pub fn learn(&mut self, finding: MaxComputeFinding) {
         let MaxComputeFinding { asked, found } = finding;
@@ -225,6 +244,11 @@ fn set(names: &mut BTreeSet<CloudName>, name: &CloudName, has: bool) {
     } else {
         names.remove(name);
     }
+}
+
+/// That it is there stays known.
+fn forget<T>(known: &mut BTreeMap<CloudName, Option<T>>, name: &CloudName) {
+    known.get_mut(name).into_iter().for_each(|it| *it = None);
 }
 
 fn differing<'n, K: Ord, T: PartialEq>(

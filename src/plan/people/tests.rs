@@ -84,6 +84,7 @@ fn lines_of(users: &[&str], actions: Vec<CloudAction>, more: Vec<Action>, cluste
         withheld: Vec::new(),
         lookups: BTreeSet::new(),
         in_use: BTreeSet::new(),
+        stuck: BTreeSet::new(),
         due: None,
         orphans: Vec::new(),
     };

@@ -2,6 +2,7 @@
 //! manifests to working keys and back to nothing. Exits with 0 only if everything that it says was so.
 
 mod listing;
+mod notebooks;
 mod show;
 mod stage;
 mod story;
@@ -78,7 +79,7 @@ async fn told_to_stop() {
 
 fn how_to_play(left: &Left) {
     let stage = &left.stage;
-    show::heading(8, "Yours to play with");
+    show::heading(10, "Yours to play with");
     show::pair("Kubernetes", &format!("export KUBECONFIG={}", stage.control_plane.kubeconfig().display()));
     show::pair("kubectl", &testbed::layout::tool("venv/bin/kubectl").display().to_string());
     show::pair("AWS", &format!("{}, for every service; region {}", stage.moto.url(), testbed::aws::REGION));

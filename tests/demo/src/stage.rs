@@ -20,6 +20,8 @@ use crate::show;
 
 /// What the quickstart has for Alibaba Cloud.
 pub const SECOND_CLOUD: &str = "second-cloud";
+/// What it has for notebooks.
+pub const NOTEBOOKS: &str = "notebooks";
 /// The bucket that the quickstart's roles speak of.
 pub const BUCKET: &str = "/ai-model-data";
 
@@ -95,7 +97,7 @@ impl Stage {
     pub fn manifests(&self) -> PathBuf {
         let directory = self.directory.path().join("quickstart");
         let examples = root().join("examples/quickstart");
-        for part in ["", SECOND_CLOUD] {
+        for part in ["", SECOND_CLOUD, NOTEBOOKS] {
             fs::create_dir_all(directory.join(part)).expect("a directory for the manifests can be made");
             for entry in fs::read_dir(examples.join(part)).expect("examples/quickstart is there").flatten() {
                 if entry.path().extension().is_some_and(|end| end == "yaml") {
@@ -115,6 +117,8 @@ impl Stage {
     pub async fn start_operator(&mut self) {
         // The emulator's keys work at once and its reads do not lag, so nothing is waited for.
         let launch = Launch::new(&self.binary).argument("--key-proof=0").argument("--fresh-write=0");
+        // What takes SageMaker minutes is over in half a second.
+        let launch = launch.argument("--notebook-poll=0.5");
         self.operator = Some(Operator::start(&self.control_plane, &launch).await);
     }
 
@@ -158,6 +162,14 @@ impl Stage {
         show::command("tenantry plan");
         let text = self.run(Command::new(&self.binary), &["plan"]).await;
         show::answer(&text);
+        text
+    }
+
+    /// Runs `tenantry notebook open`, shows the command and that it answers. The address is a credential.
+    pub async fn open(&self, notebook: &str) -> String {
+        show::command(&format!("tenantry notebook open {notebook}"));
+        let text = self.run(Command::new(&self.binary), &["notebook", "open", notebook]).await;
+        show::answer(text.split_once('?').map_or(text.as_str(), |(address, _)| address));
         text
     }
 

@@ -14,6 +14,7 @@ use testbed::aws::Credentials;
 use testbed::world::NAMESPACE;
 
 use crate::listing::Listing;
+use crate::notebooks;
 use crate::show;
 use crate::stage::{BUCKET, PAI, SECOND_CLOUD, Stage};
 
@@ -56,14 +57,22 @@ pub async fn play(binary: PathBuf, keep: bool) -> Option<Left> {
     show::heading(6, "Someone removes Alice from her group, in AWS, by hand");
     lose_a_membership(&stage).await;
 
-    show::heading(7, "Acme goes to Alibaba Cloud as well: one Tenant, two clouds");
+    show::heading(7, "Alice and Bob get notebooks, each for its owner alone");
+    let lab = notebooks::appear(&stage, &manifests, &alice).await;
+
+    show::heading(8, "Acme is suspended, and comes back");
+    notebooks::rest(&stage, &alice).await;
+
+    show::heading(9, "Acme goes to Alibaba Cloud as well: one Tenant, two clouds");
     let twin = second_cloud(&stage, &manifests, &second_key, &others).await;
     if keep {
         return Some(Left { stage, manifests });
     }
 
-    show::heading(8, "The teams go, and nothing of them stays in either cloud");
+    show::heading(10, "The teams go, and nothing of them stays in either cloud");
     delete(&stage, &alice, &twin, &before).await;
+    assert!(stage.moto.notebook(&lab).await.is_none(), "Alice's notebook is still there");
+    show::fact("SageMaker: no notebook", None);
     None
 }
 
@@ -113,12 +122,17 @@ fn is_ready(object: &DynamicObject) -> bool {
         && conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
 }
 
-async fn act_as_alice(stage: &Stage) -> Credentials {
+/// The key in AWS of one of acme's people, from their Secret.
+pub async fn key_of(stage: &Stage, user: &str) -> Credentials {
     let secrets: Api<Secret> = Api::namespaced(stage.control_plane.client(), "acme");
-    let secret = secrets.get("alice-aws-demo").await.expect("alice's Secret is there");
+    let secret = secrets.get(&format!("{user}-aws-demo")).await.expect("the user's Secret is there");
     let data = secret.data.unwrap_or_default();
     let text = |key: &str| String::from_utf8_lossy(&data[key].0).into_owned();
-    let alice = Credentials::new(&text("AWS_ACCESS_KEY_ID"), &text("AWS_SECRET_ACCESS_KEY"));
+    Credentials::new(&text("AWS_ACCESS_KEY_ID"), &text("AWS_SECRET_ACCESS_KEY"))
+}
+
+async fn act_as_alice(stage: &Stage) -> Credentials {
+    let alice = key_of(stage, "alice").await;
     show::fact("her key is in the Secret acme/alice-aws-demo", None);
     let who = stage.moto.sts_as(&alice).get_caller_identity().send().await.expect("STS knows her");
     let who = who.arn.unwrap_or_default();
@@ -134,7 +148,7 @@ async fn act_as_alice(stage: &Stage) -> Credentials {
 }
 
 /// One request to the bucket, and what must come of it.
-async fn expect(stage: &Stage, who: &Credentials, method: &str, path: &str, status: u16) {
+pub async fn expect(stage: &Stage, who: &Credentials, method: &str, path: &str, status: u16) {
     let (answer, body) = stage.moto.s3(who, method, &format!("{BUCKET}{path}"), "notes").await;
     assert_eq!(answer, status, "{method} s3:/{BUCKET}{path}: {body}");
     let word = if status == 200 { "allowed" } else { "refused" };

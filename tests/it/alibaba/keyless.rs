@@ -77,7 +77,7 @@ pub async fn sees(world: &World, who: &Credentials, group: &str) -> bool {
     answer.status == 200
 }
 
-// proves: CloudAccount.spec.alibaba.oidcProvider Tenant.spec.namespaces[].serviceAccounts TenantRole.spec.assumableBy
+// proves: CloudAccount.spec.alibaba.oidcProvider Tenant.spec.namespaces[].serviceAccounts[] TenantRole.spec.assumableBy
 #[tokio::test]
 async fn pods_and_people_work_without_keys_on_alibaba_cloud_and_are_stopped_at_once() {
     let world = &own_alibaba(launch().argument("--fresh-write=0"), "  driftCheckInterval: 1h").await;

@@ -15,6 +15,7 @@ mod letting_go;
 mod life;
 mod max_compute;
 mod modes;
+mod notebooks;
 mod outside;
 mod plan;
 mod roles;
