@@ -5,9 +5,9 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
-use testbed::World;
 use testbed::aws::{Credentials, REGION};
 use testbed::moto::ACCOUNT_ID;
+use testbed::{OperatorPolicy, World};
 
 use crate::keyless::{AUDIENCE, assumed, key_of, reads, role, role_arn, with_token};
 use crate::letting_go::tear_out;
@@ -18,6 +18,7 @@ use crate::support::{
 };
 use crate::tenant::launch;
 
+const ANYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const POWER: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
 const ASSUMABLE: &str = "  assumableBy: {users: true}
   aws:
@@ -72,6 +73,10 @@ async fn open(world: &World, role: &str) {
 async fn every_role_has_its_boundary_and_what_is_denied_and_serves_its_tenant_alone() {
     let world = &own(launch().argument("--fresh-write=0"), "").await;
     let (iam, root) = (world.moto.iam(), Credentials::root());
+    // With no more rights than the boundary leaves: it can be put on, and on what has it all else be done.
+    let cluster = world.control_plane.cluster_id().await;
+    let managed = format!("arn:aws:iam::{ACCOUNT_ID}:policy/tenants/{cluster}/tenantry_boundary_{cluster}");
+    world.moto.operator_may(&OperatorPolicy::bounded(&cluster).with_boundary(&managed)).await;
     for (path, body) in [("/data", ""), ("/data/acme/x", "x"), ("/data/acme-corp/x", "x")] {
         assert_eq!(world.moto.s3(&root, "PUT", path, body).await.0, 200, "{path}");
     }
@@ -112,7 +117,7 @@ async fn every_role_has_its_boundary_and_what_is_denied_and_serves_its_tenant_al
     for name in &expected {
         let role = iam.get_role().role_name(name).send().await.unwrap().role.unwrap();
         let boundary = role.permissions_boundary.and_then(|it| it.permissions_boundary_arn).unwrap_or_default();
-        assert!(boundary.contains(":policy/tenants/") && boundary.contains("boundary"), "{name}: {boundary}");
+        assert_eq!(boundary, managed, "{name}");
         let denied = iam.get_role_policy().role_name(name).policy_name("tenantry-denied").send().await.unwrap();
         let denied = unescaped(&denied.policy_document);
         assert_eq!(denied["Statement"], json!([{"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "*"}]));
@@ -173,8 +178,10 @@ async fn every_role_has_its_boundary_and_what_is_denied_and_serves_its_tenant_al
 // proves: Tenant.spec.deletionPolicy Drifted NotOwned
 #[tokio::test]
 async fn a_role_is_taken_over_told_of_observed_released_and_pruned_as_a_user_is() {
-    let launch = launch().argument("--fresh-write=0").argument("--orphan-age=2");
-    let world = &own(launch, "  driftCheckInterval: 1s").await;
+    // The documented policy ends at our paths, and this role is elsewhere.
+    let world = &World::start(launch().argument("--fresh-write=0").argument("--orphan-age=2")).await;
+    world.credentials_secret(ACCOUNT, &world.moto.user_with_key("operator", ANYTHING).await).await;
+    world.apply(&world.cloud_account(ACCOUNT, "  driftCheckInterval: 1s")).await;
     let (iam, defs) = (world.moto.iam(), definitions("ro"));
     let (accounts, manifests) = (Api::<CloudAccount>::all(world.client()), of::<TenantRole>(world, &defs));
     let conduct = |more: &str| world.cloud_account(ACCOUNT, &format!("  driftCheckInterval: 1s\n{more}"));

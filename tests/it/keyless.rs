@@ -141,7 +141,8 @@ async fn pods_and_people_work_without_keys_and_are_stopped_at_once() {
     let stranger = world.control_plane.token("beta", "trainer", AUDIENCE).await;
     let default = world.control_plane.token("acme", "default", AUDIENCE).await;
     let elsewhere = world.control_plane.token("acme", "trainer", "vault").await;
-    let forged = format!("{}x", &token[..token.len() - 1]);
+    let (said, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{said}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
     for (role, token, code) in [
         (&others, &token, "AccessDenied"),
         (&arn, &stranger, "AccessDenied"),

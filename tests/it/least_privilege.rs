@@ -184,8 +184,7 @@ impl Story {
         self.look("drift").await;
         let user = iam.get_user().user_name(alice).send().await.unwrap().user.unwrap();
         assert_eq!(user.permissions_boundary.unwrap().permissions_boundary_arn.as_deref(), Some(BOUNDARY));
-        // Policies of a role may be changed only once it has its boundary again.
-        self.look("and again").await;
+        // Policies of a role may be changed only once it has its boundary again, which is tried in the same pass.
         eventually(&self.world, "the role is as it was", || async {
             let seen = iam.get_role().role_name(role).send().await.unwrap().role.unwrap();
             let inline = iam.list_role_policies().role_name(role).send().await.unwrap().policy_names;
