@@ -10,7 +10,7 @@ use crate::apply::Account;
 use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{AccountFacts, Context, Manifests, manifest_ref, notebook_region};
-use crate::model::{Life, Read, SecretSeen, Wanted};
+use crate::model::{Life, ObjectId, ObjectKind, Read, SecretSeen, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
 impl Operator {
@@ -34,8 +34,7 @@ impl Operator {
         let is_cleaned = |name: &AccountName| !wanted.abandons(name) && !wanted.observes(name);
         let unread =
             |name: &AccountName| is_cleaned(name) && context.accounts.get(name).is_some_and(AccountFacts::is_unread);
-        let cleaned: Vec<_> =
-            accounts.iter().filter(|(name, _)| is_cleaned(name)).map(|(_, account)| account).collect();
+        let cleaned: Vec<_> = accounts.iter().filter(|(name, _)| is_cleaned(name)).collect();
         let unclear = is_unclear(&settled.left, wanted, accounts);
         let free = |subject: &ManifestRef, named: &[AccountName]| {
             let unreadable = named.iter().any(unread);
@@ -43,7 +42,7 @@ impl Operator {
             let took_over = wanted.manifests.get(subject).is_some_and(|life| life.adopt);
             let has_its =
                 |account: &Account<AnyCloud>| account.inventory.lock().has_owned_by(&wanted.tenant, subject, took_over);
-            let marked = cleaned.iter().any(|account| has_its(account));
+            let marked = cleaned.iter().any(|(_, account)| has_its(account));
             !unreadable && !left && !marked && !unclear && !settled.left.stuck.contains(subject)
         };
         let state = self.world.snapshot(&wanted.tenant).cluster;
@@ -93,7 +92,13 @@ impl Operator {
                 .values()
                 .filter(|seen| seen.labels.get(TAG_TENANT).map(String::as_str) == Some(wanted.tenant.as_str()));
             let took_over = |mark: &Mark| wanted.owner(&mark.owner).is_some_and(|(_, life)| life.adopt);
-            let marked = cleaned.iter().any(|account| account.inventory.lock().holds_up(&wanted.tenant, took_over));
+            let marked = cleaned.iter().any(|(name, account)| {
+                let inventory = account.inventory.lock();
+                let is_left = |object: &ObjectId| {
+                    object.kind == ObjectKind::Workspace && !wanted.knows_workspace(name, &inventory, &object.name)
+                };
+                inventory.holds_up(&wanted.tenant, took_over, is_left)
+            });
             let unreadable = named_by_tenant.iter().any(unread);
             let is_kept =
                 |seen: &SecretSeen| seen.owner_uid.is_empty() && wanted.observes(&AccountName::new(&seen.account));

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::{Compiler, Context, Manifests, max_compute};
 use crate::api::{Extras, Management, Tenant, annotations};
 use crate::model::{Class, Conduct, Provider};
-use crate::names::AccountName;
+use crate::names::{AccountName, CloudName, TenantName};
 
 /// Of every known CloudAccount, the tenant's or not: what was made in one that it is no longer in must be handled too.
 pub(super) fn conduct(manifests: &Manifests, context: &Context) -> BTreeMap<AccountName, Conduct> {
@@ -31,6 +31,8 @@ pub(super) fn conduct(manifests: &Manifests, context: &Context) -> BTreeMap<Acco
         let mut listed = tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
         conduct.named = listed.any(|account| account.name == name.as_str());
         conduct.workspace_in = workspace_in(tenant, context, name);
+        conduct.workspace_name = workspace_name(tenant, context, name);
+        conduct.workspace_id = workspace_id(tenant, name);
         conduct.abandoned = is_given_up(tenant, context, name);
         conduct.max_compute = max_compute::told(manifests, name);
     }
@@ -43,8 +45,19 @@ fn workspace_in(tenant: Option<&Tenant>, context: &Context, name: &AccountName) 
     let facts = context.accounts.get(name).filter(|facts| facts.provider() == Provider::Alibaba)?;
     let lives = tenant?.metadata.deletion_timestamp.is_none();
     let asks = lives && tenant?.spec.accounts.iter().any(|it| it.name == name.as_str() && it.workspace.is_some());
-    let told = || tenant?.status.as_ref()?.accounts.iter().find(|it| it.name == name.as_str())?.workspace_id.clone();
-    (asks || told().is_some()).then(|| facts.region().to_owned())
+    (asks || workspace_id(tenant, name).is_some()).then(|| facts.region().to_owned())
+}
+
+fn workspace_id(tenant: Option<&Tenant>, name: &AccountName) -> Option<String> {
+    tenant?.status.as_ref()?.accounts.iter().find(|it| it.name == name.as_str())?.workspace_id.clone()
+}
+
+/// How the workspace is called that the spec asks for, also while the Tenant is being deleted.
+fn workspace_name(tenant: Option<&Tenant>, context: &Context, name: &AccountName) -> Option<CloudName> {
+    let facts = context.accounts.get(name).filter(|facts| facts.provider() == Provider::Alibaba)?;
+    let asked = tenant?.spec.accounts.iter().find(|it| it.name == name.as_str())?.workspace.as_ref()?;
+    let naming = facts.naming(&context.cluster, &TenantName::new(tenant?.name_any()));
+    Some(naming.workspace(facts.region(), &asked.name))
 }
 
 /// Whether nobody can read the account, and the Tenant or the CloudAccount itself says that it is closed.

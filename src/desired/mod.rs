@@ -85,6 +85,16 @@ impl AccountFacts {
         self.manifest.spec.region()
     }
 
+    /// How a tenant's objects are called in it.
+    fn naming(&self, cluster: &ClusterId, tenant: &TenantName) -> Naming {
+        Naming {
+            cluster: cluster.clone(),
+            tenant: tenant.clone(),
+            prefix: self.manifest.spec.name_prefix.clone(),
+            ram: self.provider() == Provider::Alibaba,
+        }
+    }
+
     /// Whether something may be in it that cannot be seen now. Where its credentials never answered nothing was made.
     #[must_use]
     pub fn is_unread(&self) -> bool {
@@ -321,12 +331,7 @@ impl Compiler<'_> {
     }
 
     fn naming(&self, account: &AccountFacts) -> Naming {
-        Naming {
-            cluster: self.context.cluster.clone(),
-            tenant: self.tenant_name.clone(),
-            prefix: account.manifest.spec.name_prefix.clone(),
-            ram: account.provider() == Provider::Alibaba,
-        }
+        account.naming(&self.context.cluster, self.tenant_name)
     }
 
     /// Tags by which an object is known as ours, over those of account and tenant.

@@ -9,7 +9,7 @@ use super::{AccountFacts, Compiler, Context, Manifests, manifest_ref, schedule};
 use crate::api::{Duration, NotebookDataset, NotebookState, TenantNotebook, TenantUser};
 use crate::model::{Build, Class, Mount, Place, Provider, Rest, WantedNotebook};
 use crate::names::{
-    AccountName, ManifestKind, ManifestRef, Naming, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, idle_script,
+    AccountName, LABEL_NAME, ManifestKind, ManifestRef, Naming, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, idle_script,
 };
 
 /// The region that a notebook is in: what its manifest says, else where it was made, else its account's.
@@ -68,6 +68,10 @@ impl Compiler<'_> {
                     (on_dsw(notebook), Some(Place { workspace, user: naming.user(&notebook.spec.user, chosen) }))
                 }
             };
+            let name = naming.notebook(&notebook.name_any());
+            if place.is_some() {
+                tags.insert(LABEL_NAME.to_owned(), name.to_string());
+            }
             let wanted = WantedNotebook {
                 region: notebook_region(notebook, &facts.manifest),
                 tags,
@@ -79,7 +83,6 @@ impl Compiler<'_> {
                 only_still,
                 owner: subject,
             };
-            let name = naming.notebook(&notebook.name_any());
             self.accounts.entry(account).or_default().notebooks.entry(name).or_default().push(wanted);
         }
     }

@@ -379,6 +379,7 @@ impl CloudAction {
     pub fn read_after(&self) -> Read {
         match self {
             Self::MaxCompute(action) => action.read_after(),
+            Self::Workspace(action) => action.read_after(),
             _ => Read::Object(self.object()),
         }
     }

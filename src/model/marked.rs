@@ -15,10 +15,15 @@ impl Inventory {
     }
 
     /// Whether anything of the tenant must still go before its Tenant can; `took_over` tells of an owner, by its mark,
-    /// whether it took something over.
+    /// whether it took something over, and `is_left` of an object whether it stays.
     #[must_use]
-    pub fn holds_up(&self, tenant: &TenantName, took_over: impl Fn(&Mark) -> bool) -> bool {
-        self.of_tenant(tenant).iter().any(|object| {
+    pub fn holds_up(
+        &self,
+        tenant: &TenantName,
+        took_over: impl Fn(&Mark) -> bool,
+        is_left: impl Fn(&ObjectId) -> bool,
+    ) -> bool {
+        self.of_tenant(tenant).iter().filter(|object| !is_left(object)).any(|object| {
             let ours = || self.is_on_our_path(object) || self.mark(object).is_some_and(|mark| took_over(&mark));
             self.may_be_marked(object) && ours()
         })

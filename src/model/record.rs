@@ -76,8 +76,13 @@ impl Inventory {
 
     /// What an act did is not known, nor could it be read: what no sweep shows is read again before anything is said of it.
     pub fn doubt(&mut self, action: &CloudAction) {
-        if let CloudAction::MaxCompute(action) = action {
-            self.max_compute.doubt(action);
+        match action {
+            CloudAction::MaxCompute(action) => self.max_compute.doubt(action),
+            CloudAction::Workspace(action) if action.is_of_member() => {
+                let workspace = self.workspaces.known.get_mut(action.workspace());
+                workspace.into_iter().for_each(|workspace| workspace.members = None);
+            }
+            _ => {}
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::action::KeyWish;
 use super::cloud::{ObjectId, ObjectKind, PolicyRef, Tags};
 use super::fault::Class;
+use super::inventory::Inventory;
 use super::kube::{KubeObject, ObjRef};
 use super::login::LoginWish;
 use super::max_compute::{ToldMaxCompute, WantedMaxCompute};
@@ -62,6 +63,10 @@ pub struct Conduct {
     /// The region in which the tenant may have a PAI workspace, as its manifest or its status says: what is there must be
     /// known before anything can be said of it.
     pub workspace_in: Option<String>,
+    /// The workspace that the Tenant's spec names.
+    pub workspace_name: Option<CloudName>,
+    /// The id of the workspace that the Tenant's status tells of.
+    pub workspace_id: Option<String>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
     /// Where something of the tenant may be in MaxCompute.
@@ -258,6 +263,15 @@ impl Wanted {
     #[must_use]
     pub fn abandons(&self, account: &AccountName) -> bool {
         self.conduct.get(account).is_some_and(|conduct| conduct.abandoned)
+    }
+
+    /// Whether the Tenant itself, by its spec or its status, knows a workspace that carries its mark: whoever may edit a
+    /// workspace may write any mark into it.
+    #[must_use]
+    pub fn knows_workspace(&self, account: &AccountName, inventory: &Inventory, name: &CloudName) -> bool {
+        let Some(conduct) = self.conduct.get(account) else { return false };
+        let id = inventory.workspaces.known.get(name).map(|workspace| &workspace.id).filter(|id| !id.is_empty());
+        conduct.workspace_name.as_ref() == Some(name) || (id.is_some() && conduct.workspace_id.as_ref() == id)
     }
 
     /// The manifest that an owner mark names, with its life.

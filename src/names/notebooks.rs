@@ -20,6 +20,9 @@ const IDLE_VERSION: u32 = 1;
 /// nothing does. One that its user, or idleness, stopped does not carry it.
 pub const TAG_STOPPED: &str = "tenantry.dev/stopped";
 
+/// Label key on a DSW instance with the name that the operator gave it: whoever may change it may rename it.
+pub const LABEL_NAME: &str = "tenantry.dev/name";
+
 impl Naming {
     /// A notebook. On SageMaker `<tenant>--<name>-<hash>`: no tenant's name holds `--`, so `acme--*` is never another
     /// tenant's; on DSW with `_` for everything that is no letter or digit.

@@ -20,6 +20,8 @@ pub enum Why {
     Observed,
     /// It was attached by hand, and the account has `extras: Report`.
     Extra,
+    /// Only the mark that it carries says that it is the tenant's.
+    Unconfirmed,
     /// The manifest, or its Tenant, is paused.
     Paused,
     /// The Tenant gives the account up.
@@ -88,10 +90,15 @@ impl Account<'_, '_, '_> {
 
     /// Tells of what no manifest asks for and leaves it.
     pub(super) fn tell_extra(&mut self, subject: &ManifestRef, action: CloudAction) {
+        self.tell(subject, action, Why::Extra);
+    }
+
+    /// Tells of what could be done and leaves it.
+    pub(super) fn tell(&mut self, subject: &ManifestRef, action: CloudAction, why: Why) {
         let action = Action::Cloud { account: self.name.clone(), action };
         let needs = BTreeSet::new();
         let step = Step { subject: subject.clone(), action, rank: Rank::Revoke, needs, detail: Vec::new() };
-        self.draft.withheld.push(Withheld::of(&step, Some(self.name), Why::Extra));
+        self.draft.withheld.push(Withheld::of(&step, Some(self.name), why));
     }
 
     /// Whether an attached policy is none of this tenant's own.

@@ -36,7 +36,8 @@ impl Account<'_, '_, '_> {
             let ripe = conduct.ripe.get(&object).copied();
             ripe.filter(|_| conduct.prune_orphans && !paused)
         });
-        if self.inventory.is_on_our_path(&object) {
+        // A workspace has nothing but its mark, and much in it that people made.
+        if self.inventory.is_on_our_path(&object) && object.kind != ObjectKind::Workspace {
             match ripe {
                 Some(Ripe::DisableKeys) => self.disable_keys(&object),
                 Some(Ripe::Remove) if !self.is_in_use(&object) => {

@@ -1,8 +1,8 @@
 //! The plan for what carries our marks in one account and no manifest wants: who may remove it, and in which order.
 
 use super::account::Account;
-use super::{Action, Rank, keys, logins};
-use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read};
+use super::{Action, Rank, Why, keys, logins};
+use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read, WorkspaceAction};
 use crate::names::{CloudName, ManifestRef};
 
 impl Account<'_, '_, '_> {
@@ -17,6 +17,12 @@ impl Account<'_, '_, '_> {
                 continue;
             };
             if mark.cluster != self.inventory.cluster || (self.claimed.contains(&object) && !self.is_leaving(&object)) {
+                continue;
+            }
+            let is_workspace = object.kind == ObjectKind::Workspace;
+            if is_workspace && wanted.life != Life::Absent && !self.knows_workspace(&object.name) {
+                let action = CloudAction::Workspace(WorkspaceAction::Delete(object.name));
+                self.tell(&wanted.tenant_ref(), action, Why::Unconfirmed);
                 continue;
             }
             // A description says whose a policy was made for; whether it still is, its tags say.

@@ -168,6 +168,7 @@ fn reason(why: Why) -> &'static str {
     match why {
         Why::Observed => "not done: the account is only observed",
         Why::Extra => "left: nobody asked for it, and extras are only told",
+        Why::Unconfirmed => "left: its mark alone says that it is the tenant's",
         Why::Paused => "not done: paused",
         Why::Abandoned => "given up",
     }

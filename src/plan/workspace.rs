@@ -137,7 +137,8 @@ impl Account<'_, '_, '_> {
 
     fn make_workspace(&mut self, wanted: &WantedWorkspace) {
         let ours = self.inventory.of_tenant(&self.draft.wanted.tenant).into_iter();
-        let ours: Vec<ObjectId> = ours.filter(|object| object.kind == ObjectKind::Workspace).collect();
+        let ours = ours.filter(|object| object.kind == ObjectKind::Workspace && self.knows_workspace(&object.name));
+        let ours: Vec<ObjectId> = ours.collect();
         if let Some(other) = ours.first() {
             let message = format!(
                 "{other} is this tenant's, and PAI cannot rename or move one: put spec.accounts[].workspace back, or take it out first, which deletes that workspace with all that is in it."
@@ -292,6 +293,11 @@ impl Account<'_, '_, '_> {
                 let made = |action: &CloudAction| matches!(action, CloudAction::CreateUser(it) if it.name == *user);
                 matches!(&step.action, Action::Cloud { account, action } if account == self.name && made(action))
             })
+    }
+
+    /// Whether more than its mark says that a workspace is the tenant's.
+    pub(super) fn knows_workspace(&self, name: &CloudName) -> bool {
+        self.draft.wanted.knows_workspace(self.name, self.inventory, name)
     }
 
     /// Its members go with it.

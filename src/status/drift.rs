@@ -41,12 +41,15 @@ impl Report<'_> {
 fn sentence(account: Option<&AccountName>, why: Why, words: &[&str]) -> String {
     let place = account.map(|account| format!("{account}: ")).unwrap_or_default();
     let words = match why {
-        Why::Extra => list(&words.iter().map(|it| it.trim_start_matches("- ")).collect::<Vec<_>>()),
+        Why::Extra | Why::Unconfirmed => list(&words.iter().map(|it| it.trim_start_matches("- ")).collect::<Vec<_>>()),
         _ => list(words),
     };
     match why {
         Why::Observed => format!("{place}only observed, not done: {words}"),
         Why::Extra => format!("{place}nobody asked for it, and it is left: {words}"),
+        Why::Unconfirmed => format!(
+            "{place}left, as only its mark says that it is the tenant's, which anybody may have written who may edit it: {words}; delete it in the console, or take the mark out of its description"
+        ),
         Why::Paused => format!("{place}paused, not done: {words}"),
         Why::Abandoned => format!(
             "{place}given up by the annotation tenantry.dev/abandon: nothing there is looked after or waited for, and its Secrets are gone"

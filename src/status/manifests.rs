@@ -11,7 +11,7 @@ use crate::api::{
     TenantRoleStatus, TenantStatus, TenantUser, TenantUserStatus, Usage, UserAccountStatus, annotations,
 };
 use crate::desired::{Manifests, keys_wanted, manifest_ref};
-use crate::model::{Inventory, ObjectKind, WantedAccount};
+use crate::model::{Inventory, WantedAccount};
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 
 /// Forgets a forced reconcile that nobody asks for any more, writes the verdict, and says what differs and is left so. While an account cannot be looked
@@ -74,7 +74,7 @@ pub fn tenant_status(
                     account.max_compute.as_ref(),
                     before.iter().find(|it| it.name == account.name).map_or(&[], |it| &it.max_compute),
                 ),
-                workspace_id: workspace_id(report, &name, before.iter().find(|it| it.name == account.name)),
+                workspace_id: report.workspace_id(&name, before.iter().find(|it| it.name == account.name)),
                 ready: inventory.is_some() && tally.is_clear(),
                 message: tally.words(),
             }
@@ -106,18 +106,6 @@ pub fn tenant_status(
         .collect();
     finish(&mut status, tenant, &verdict, report.drift(&subject), now);
     status
-}
-
-/// The id of the tenant's workspace. While nothing is known of its region, what was said last is the best that is known.
-fn workspace_id(report: &Report<'_>, account: &AccountName, before: Option<&TenantAccountStatus>) -> Option<String> {
-    let region = report.wanted.conduct.get(account)?.workspace_in.as_ref()?;
-    let inventory = report.accounts.get(account).and_then(|view| view.inventory);
-    let Some(inventory) = inventory.filter(|inventory| inventory.workspaces.listed(region).is_some()) else {
-        return before?.workspace_id.clone();
-    };
-    let ours = inventory.of_tenant(&report.wanted.tenant).into_iter();
-    let mut ours = ours.filter(|object| object.kind == ObjectKind::Workspace);
-    ours.find_map(|object| Some(inventory.workspaces.known.get(&object.name)?.id.clone()).filter(|id| !id.is_empty()))
 }
 
 /// What a Tenant says that is well itself: whom of its own it is not well with.

@@ -50,7 +50,7 @@ impl Report<'_> {
         places
     }
 
-    /// The accounts that the Tenant does not name any more and whose MaxCompute is not clean.
+    /// The accounts that the Tenant does not name any more and whose MaxCompute is not clean, or whose workspace is there.
     pub(super) fn accounts_being_cleaned(
         &self,
         tenant: &Tenant,
@@ -62,10 +62,17 @@ impl Report<'_> {
             let max_compute = self.max_compute_places(&name, None, &it.max_compute);
             let tally = self.tally(&self.wanted.tenant_ref(), Some(&name));
             let ready = false;
-            (!max_compute.is_empty() && !self.wanted.abandons(&name)).then(|| TenantAccountStatus {
+            let workspace_id = self.workspace_id(&name, Some(it));
+            let left = match (max_compute.is_empty(), &workspace_id) {
+                (false, _) => "what is in MaxCompute is being cleaned",
+                (true, Some(_)) => "the workspace is being deleted",
+                (true, None) => return None,
+            };
+            (!self.wanted.abandons(&name)).then(|| TenantAccountStatus {
                 max_compute,
+                workspace_id,
                 ready,
-                message: tally.words().or_else(|| Some("what is in MaxCompute is being cleaned".to_owned())),
+                message: tally.words().or_else(|| Some(left.to_owned())),
                 ..it.clone()
             })
         });

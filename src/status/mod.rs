@@ -7,6 +7,7 @@ mod manifests;
 mod max_compute;
 mod notebooks;
 mod verdict;
+mod workspaces;
 
 pub use conditions::{mark_drifted, set_verdict};
 pub use manifests::{role_status, tenant_status, user_status};

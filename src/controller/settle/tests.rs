@@ -425,4 +425,5 @@ mod labs;
 mod max_compute;
 mod modes;
 mod stories;
+mod telling;
 mod workspaces;

@@ -191,6 +191,7 @@ fn what_is_anothers_or_cannot_be_is_said() {
     let world = settled(&documents);
     let mut renamed = documents.clone();
     renamed[1]["spec"]["accounts"][0]["workspace"] = json!({"name": "acme_two"});
+    renamed[1]["status"] = json!({"accounts": [{"name": "aws", "workspaceId": "45678", "ready": true}]});
     let plan = plan_of(&world, &renamed);
     assert!(
         refusals(&plan).contains("Invalid Tenant acme: workspace \"cn-shanghai/acme\" is this tenant's"),
@@ -204,6 +205,7 @@ fn what_is_anothers_or_cannot_be_is_said() {
     // Taken out, it goes.
     let mut out = documents;
     out[1]["spec"]["accounts"][0].as_object_mut().unwrap().remove("workspace");
+    out[1]["status"] = json!({"accounts": [{"name": "aws", "workspaceId": "45678", "ready": true}]});
     let plan = plan_of(&world, &out);
     assert!(words(&plan).contains(&"- workspace acme".to_owned()), "{:?}", words(&plan));
     let told = refusals(&plan);
@@ -243,4 +245,44 @@ fn while_nothing_is_known_of_the_region_nothing_is_said_of_it() {
     let read = Read::Workspace(WorkspaceRead::Region("cn-shanghai".to_owned()));
     assert!(plan.reads.values().flatten().any(|it| *it == read));
     assert!(plan.refusals.iter().all(|it| it.class == Class::AccountNotReady), "{}", refusals(&plan));
+}
+
+#[test]
+fn a_mark_alone_does_not_have_a_workspace_deleted() {
+    let documents = documents(|_| {});
+    let mut world = settled(&documents);
+    let own = world.inventory.workspaces.known.values().next().unwrap().clone();
+    // Somebody who may edit it wrote the tenant's mark into another's.
+    let stolen = Workspace { id: "99".to_owned(), ..found("another", &own.description) };
+    let told = |plan: &Plan| -> Vec<String> {
+        let unconfirmed = plan.withheld.iter().filter(|it| it.why == Why::Unconfirmed);
+        unconfirmed.map(|it| format!("{} {}", it.subject, it.words)).collect()
+    };
+    let of_workspace = |plan: &Plan| -> Vec<String> {
+        words(plan).into_iter().filter(|it| it.ends_with("workspace another") || it.starts_with("- work")).collect()
+    };
+    list_workspaces(&mut world.inventory, vec![own.clone(), stolen.clone()]);
+    let mut out = documents.clone();
+    out[1]["spec"]["accounts"][0].as_object_mut().unwrap().remove("workspace");
+    out[1]["status"] = json!({"accounts": [{"name": "aws", "workspaceId": own.id, "ready": true}]});
+    let mut going = documents.clone();
+    going.iter_mut().for_each(|it| it["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    for (documents, deleted) in
+        [(&documents, None), (&out, Some("- workspace acme")), (&going, Some("- workspace acme"))]
+    {
+        let plan = plan_of(&world, documents);
+        assert_eq!(of_workspace(&plan), deleted.into_iter().collect::<Vec<_>>());
+        assert_eq!(told(&plan), ["Tenant acme - workspace another"]);
+    }
+    // Nor does it keep the tenant from having its own.
+    world.inventory.workspaces = Default::default();
+    list_workspaces(&mut world.inventory, vec![stolen]);
+    let plan = plan_of(&world, &documents);
+    assert!(words(&plan).contains(&"+ workspace acme".to_owned()), "{:?} {}", words(&plan), refusals(&plan));
+    // Nor is it pruned where there is no such tenant at all.
+    let mut pruning = documents[..1].to_vec();
+    pruning[0]["spec"]["pruneOrphans"] = json!(true);
+    let plan = plan_of(&world, &pruning);
+    let orphaned = plan.orphans.iter().any(|it| it.object.kind == ObjectKind::Workspace);
+    assert!(of_workspace(&plan).is_empty() && orphaned, "{:?}", plan.orphans);
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::labels;
 use crate::cloud::alibaba::shapes::text;
 use crate::cloud::alibaba::workspaces::id;
-use crate::model::{Build, Mount, Notebook, Phase};
-use crate::names::CloudName;
+use crate::model::{Build, Mount, Notebook, Phase, Tags, mark_of_tags};
+use crate::names::{CloudName, LABEL_NAME, is_name_of_notebook};
 
 /// The disk that an instance's user works on.
 const SYSTEM_DISK: &str = "rootfs";
@@ -17,12 +17,13 @@ pub(super) fn notebook(region: &str, value: &Value) -> Option<Notebook> {
     let state = text(value, "Status").to_owned();
     let phase = phase_of(&state);
     let tags = value["Labels"].as_array().into_iter().flatten();
+    let tags: Tags = tags.map(|tag| (text(tag, "Key").to_owned(), text(tag, "Value").to_owned())).collect();
     let why = some("ReasonMessage").or_else(|| some("ReasonCode")).unwrap_or_else(|| "DSW gives no reason".to_owned());
     Some(Notebook {
-        name: CloudName::new(some("InstanceName")?),
+        name: given_name(&tags).or_else(|| some("InstanceName").map(CloudName::new))?,
         region: region.to_owned(),
         id: some("InstanceId")?,
-        tags: tags.map(|tag| (text(tag, "Key").to_owned(), text(tag, "Value").to_owned())).collect(),
+        tags,
         phase,
         state,
         instance_type: text(value, "EcsSpec").to_owned(),
@@ -32,6 +33,12 @@ pub(super) fn notebook(region: &str, value: &Value) -> Option<Notebook> {
         moved: text(value, "GmtModifiedTime").parse().ok(),
         before: None,
     })
+}
+
+/// The name that we gave it, whatever it is called by now.
+fn given_name(tags: &Tags) -> Option<CloudName> {
+    let (mark, name) = (mark_of_tags(tags)?, CloudName::new(tags.get(LABEL_NAME)?.as_str()));
+    is_name_of_notebook(&name, &mark).then_some(name)
 }
 
 fn build(value: &Value) -> Build {

@@ -1,6 +1,7 @@
 //! A tenant with a PAI workspace: whatever step the operator dies at, there is one workspace with the right members, and
 //! in the end none.
 
+use super::telling::keep_statuses;
 use super::*;
 use crate::cloud::memory::World;
 use crate::model::{Member, Workspace, WorkspaceRead};
@@ -73,7 +74,7 @@ impl Simulation {
     }
 
     /// Passes until nothing is left and nothing is waited for; time goes by.
-    async fn reach(&mut self, manifests: &Manifests) {
+    async fn reach(&mut self, manifests: &mut Manifests) {
         for _ in 0..24 {
             self.cloud.with(|world| world.now = world.now.checked_add(jiff::SignedDuration::from_secs(20)).unwrap());
             let settled = self.pass(manifests).await;
@@ -81,6 +82,7 @@ impl Simulation {
                 self.begin().await;
                 continue;
             }
+            self.tell(manifests, &settled);
             let surprised = settled.done.iter().any(|(_, outcome)| *outcome != Outcome::Done);
             let waits =
                 settled.left.refusals.iter().any(|it| matches!(it.class, Class::Waiting | Class::AccountNotReady));
@@ -123,11 +125,12 @@ async fn life(before: &Lab, after: &Lab, trouble: Option<Trouble>) -> (u64, u64)
         Some(Trouble::Cluster(call, ref what)) => simulation.cluster.at_call(call, what.clone()),
         None => {}
     }
-    let first = before.manifests();
-    simulation.reach(&first).await;
+    let mut first = before.manifests();
+    simulation.reach(&mut first).await;
     simulation.assert_lab(before);
-    let second = edited(&first, after.manifests());
-    simulation.reach(&second).await;
+    let mut second = edited(&first, after.manifests());
+    keep_statuses(&first, &mut second);
+    simulation.reach(&mut second).await;
     simulation.assert_lab(after);
     let made = simulation.cloud.with(|world| world.workspaces_made);
     let both = u64::from(before.workspace) + u64::from(after.workspace && !before.workspace);
@@ -136,7 +139,7 @@ async fn life(before: &Lab, after: &Lab, trouble: Option<Trouble>) -> (u64, u64)
     let quiet = simulation.pass(&second).await;
     assert!(quiet.done.is_empty(), "a pass with nothing to do plans nothing: {:?}", quiet.done);
     assert_eq!(simulation.cloud.calls(), idle, "a pass with nothing to do makes no call");
-    simulation.reach(&going(after.manifests())).await;
+    simulation.reach(&mut going(second)).await;
     simulation.assert_empty();
     assert!(simulation.cloud.with(|world| world.workspaces.is_empty()));
     (simulation.cloud.writes(), simulation.cluster.calls())
@@ -153,6 +156,7 @@ proptest! {
                 Disturbance::CrashBefore,
                 Disturbance::CrashAfter,
                 Disturbance::LoseAnswer,
+                Disturbance::LoseTwoAnswers,
                 Disturbance::Fail(Class::Throttled),
             ] {
                 run(life(&before, &after, Some(Trouble::Cloud(write, how))));
@@ -166,11 +170,11 @@ proptest! {
         run(async {
             let mut simulation = Simulation::on_alibaba();
             simulation.begin().await;
-            let manifests = lab.manifests();
-            simulation.reach(&manifests).await;
+            let mut manifests = lab.manifests();
+            simulation.reach(&mut manifests).await;
             simulation.cloud.with(|world| by_hand(world, &hand));
             simulation.begin().await;
-            simulation.reach(&manifests).await;
+            simulation.reach(&mut manifests).await;
             simulation.assert_lab(&lab);
         });
     }
