@@ -85,7 +85,7 @@ fn layers(account: &WantedAccount, user: &WantedUser) -> Layers {
 /// The documents of the roles at tenant level that the user has in MaxCompute, of those that are in the project.
 fn in_project(account: &WantedAccount, user: &CloudName, project: &str) -> Layers {
     let wanted = account.max_compute.as_ref().unwrap();
-    let roles = wanted.users[user].roles.iter().map(|name| (name, &wanted.roles[name]));
+    let roles = wanted.users[user][0].roles.iter().map(|name| (name, &wanted.roles[name]));
     let inside = roles.filter(|(_, role)| role.projects.contains(project));
     let identity = inside.map(|(name, role)| Source { name: name.to_string(), document: role.document.clone() });
     Layers { identity: identity.collect(), ..Layers::default() }
