@@ -9,12 +9,18 @@ use super::{AccountFacts, Compiler, Context, Manifests, manifest_ref, schedule};
 use crate::api::{Duration, NotebookDataset, NotebookState, TenantNotebook, TenantUser};
 use crate::model::{Build, Class, Mount, Place, Provider, Rest, WantedNotebook};
 use crate::names::{
-    AccountName, LABEL_NAME, ManifestKind, ManifestRef, Naming, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER, idle_script,
+    AccountName, LABEL_ASKED, LABEL_NAME, ManifestKind, ManifestRef, Naming, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER,
+    idle_script,
 };
 
-/// The region that a notebook is in: what its manifest says, else where it was made, else its account's.
+/// The region that a notebook is in: what its manifest says, else where it was made, else its account's; on PAI DSW always
+/// the last.
 #[must_use]
 pub fn notebook_region(notebook: &TenantNotebook, account: &crate::api::CloudAccount) -> String {
+    if account.spec.alibaba.is_some() {
+        // An instance is where its workspace is.
+        return account.spec.region().to_owned();
+    }
     let told = notebook.status.as_ref().and_then(|status| status.instance.as_deref());
     let made_in = || told.filter(|id| id.starts_with("arn:")).and_then(|arn| arn.split(':').nth(3)).map(str::to_owned);
     notebook.spec.region.clone().or_else(made_in).unwrap_or_else(|| account.spec.region().to_owned())
@@ -71,6 +77,7 @@ impl Compiler<'_> {
             let name = naming.notebook(&notebook.name_any());
             if place.is_some() {
                 tags.insert(LABEL_NAME.to_owned(), name.to_string());
+                tags.insert(LABEL_ASKED.to_owned(), build.asked());
             }
             let wanted = WantedNotebook {
                 region: notebook_region(notebook, &facts.manifest),

@@ -10,7 +10,7 @@ use super::action::Effect;
 use super::arns::region_of_arn;
 use super::cloud::{ObjectId, ObjectKind, Stub, Tags, mark_of_tags};
 use super::inventory::Inventory;
-use crate::names::{CloudName, ManifestRef, Mark, TenantName, is_name_of_notebook};
+use crate::names::{CloudName, ManifestRef, Mark, TenantName, is_name_of_notebook, short_hash};
 
 /// What a notebook is doing, whatever word its cloud has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +75,16 @@ pub struct Build {
     pub user: Option<String>,
     /// Whether everyone in its workspace may use it (DSW).
     pub public: bool,
+}
+
+impl Build {
+    /// A hash of what DSW may show in other words than it was asked for.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        let mounts: Vec<_> = self.mounts.iter().map(|(path, it)| (path, &it.dataset, it.read_only)).collect();
+        let network = (&self.vpc, &self.subnet, &self.security_groups);
+        short_hash(&format!("{:?}", (&self.images, self.volume_gb, network, mounts)))
+    }
 }
 
 /// Where a notebook of DSW is to be and whose it is, by names; their ids are known once both are there.

@@ -22,6 +22,9 @@ pub const TAG_STOPPED: &str = "tenantry.dev/stopped";
 
 /// Label key on a DSW instance with the name that the operator gave it: whoever may change it may rename it.
 pub const LABEL_NAME: &str = "tenantry.dev/name";
+/// Label key on a DSW instance with a hash of what was asked of it last: DSW may show image, disk, network and data sets in
+/// other words than they were asked for.
+pub const LABEL_ASKED: &str = "tenantry.dev/asked";
 
 impl Naming {
     /// A notebook. On SageMaker `<tenant>--<name>-<hash>`: no tenant's name holds `--`, so `acme--*` is never another

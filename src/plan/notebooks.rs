@@ -11,7 +11,7 @@ use crate::model::{
     Build, Class, CloudAction, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
     WantedWorkspace,
 };
-use crate::names::{CloudName, ManifestRef, TAG_STOPPED};
+use crate::names::{CloudName, LABEL_ASKED, ManifestRef, TAG_STOPPED};
 
 /// After so long in a passing state a notebook is told to hang. Clouds have no way to end that.
 const HANGS_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -103,7 +103,10 @@ impl Account<'_, '_, '_> {
             self.draft.read(self.name, Read::Object(ObjectId::notebook(&name)));
         }
         let changes = self.changes_of_notebook(seen, wanted);
-        self.tags(&ObjectId::notebook(&name), subject, &seen.tags, &tags_now(seen, wanted, !changes.is_empty()));
+        let tags = tags_now(seen, wanted, !changes.is_empty());
+        let before = self.draft.steps.len();
+        self.tags(&ObjectId::notebook(&name), subject, &dsw::our_labels(seen, wanted), &tags);
+        let noted: Vec<usize> = (before..self.draft.steps.len()).collect();
         match seen.phase {
             Phase::Running if wanted.rest == Some(Rest::Still) => {
                 self.stop_notebook(subject, name, true, "nobody may use it");
@@ -112,8 +115,10 @@ impl Account<'_, '_, '_> {
             Phase::Running if !changes.is_empty() => {
                 let mut detail = vec!["to be changed; it starts again by itself".to_owned()];
                 detail.extend(changes);
+                // Once it stands still, only what was noted before says that it starts again.
                 let action = CloudAction::Notebook(NotebookAction::Stop { name, urgent: false });
-                self.step(subject, Rank::Change, action, detail);
+                let action = Action::Cloud { account: self.name.clone(), action };
+                self.draft.step_after(&noted, subject, Rank::Change, action, detail);
             }
             Phase::Running if dsw::differs_in_idle(seen, wanted) => self.set_idle(seen, wanted),
             Phase::Running if is_out_of_hours(seen, wanted) => {
@@ -162,12 +167,12 @@ impl Account<'_, '_, '_> {
         if let Some((wanted_size, has)) = smaller {
             let message = format!("its volume has {has} GB, and a volume only grows: {wanted_size} GB cannot be");
             self.refuse(&wanted.owner, Class::Invalid, message);
-        } else if let Some(size) = wanted.build.volume_gb {
+        } else if let Some(size) = wanted.build.volume_gb.filter(|_| !dsw::was_asked(seen, wanted)) {
             let has = has.volume_gb.map_or_else(|| "of the cloud's size".to_owned(), |has| format!("{has} GB"));
             changes.compare("volume", &has, &format!("{size} GB"));
         }
         if wanted.place.is_some() {
-            self.changes_on_dsw(has, wanted, &mut changes);
+            self.changes_on_dsw(seen, has, wanted, &mut changes);
             return changes.0;
         }
         let Build { role, root_access, idle, .. } = &wanted.build;
@@ -258,6 +263,11 @@ fn tags_now(seen: &Notebook, wanted: &WantedNotebook, changes: bool) -> Tags {
     let mut tags = wanted.tags.clone();
     if noted {
         tags.insert(TAG_STOPPED.to_owned(), "true".to_owned());
+    }
+    if changes {
+        // It is asked for when it was.
+        tags.remove(LABEL_ASKED);
+        tags.extend(seen.tags.get_key_value(LABEL_ASKED).map(|(key, value)| (key.clone(), value.clone())));
     }
     tags
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use super::{Differences, or_none};
 use crate::model::{
-    Build, Class, CloudAction, Life, Notebook, NotebookAction, ObjectId, Rest, User, WantedNotebook, WantedWorkspace,
-    WorkspaceState,
+    Build, Class, CloudAction, Life, Notebook, NotebookAction, ObjectId, Rest, Tags, User, WantedNotebook,
+    WantedWorkspace, WorkspaceState,
 };
-use crate::names::{CloudName, ManifestRef};
+use crate::names::{CloudName, LABEL_ASKED, MARK_PREFIX, ManifestRef};
 use crate::plan::Rank;
 use crate::plan::account::Account;
 
@@ -76,32 +76,20 @@ impl Account<'_, '_, '_> {
     }
 
     /// In what an instance differs beside its type and its disk.
-    pub(super) fn changes_on_dsw(&mut self, has: &Build, wanted: &WantedNotebook, changes: &mut Differences) {
+    pub(super) fn changes_on_dsw(
+        &mut self,
+        seen: &Notebook,
+        has: &Build,
+        wanted: &WantedNotebook,
+        changes: &mut Differences,
+    ) {
         let build = &wanted.build;
-        let list = |texts: &mut dyn Iterator<Item = String>| {
-            let texts: Vec<String> = texts.collect();
-            if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
-        };
         changes.compare("user", or_none(&has.user), or_none(&build.user));
-        let images = |build: &Build| list(&mut build.images.iter().cloned());
-        if !build.images.is_subset(&has.images) {
-            changes.compare("image", &images(has), &images(build));
-        }
-        let mounts = |build: &Build| {
-            let access = |read_only| if read_only { " (read only)" } else { "" };
-            let mounts = build.mounts.iter();
-            list(&mut mounts.map(|(path, it)| format!("{} on {path}{}", it.dataset, access(it.read_only))))
-        };
-        changes.compare("data sets", &mounts(has), &mounts(build));
-        if !same_network(has, build) {
-            let network = |build: &Build| {
-                let groups = build.security_groups.iter();
-                list(&mut build.vpc.iter().chain(&build.subnet).chain(groups).cloned())
-            };
-            changes.compare("network", &network(has), &network(build));
-        }
         let seen_by = |public: bool| if public { "everyone in the workspace" } else { "its user" };
         changes.compare("open to", seen_by(has.public), seen_by(build.public));
+        if !was_asked(seen, wanted) {
+            compare_what_is_asked(has, build, changes);
+        }
         if has.workspace != build.workspace {
             let message = format!(
                 "the instance is in workspace {} and cannot be moved: make a new TenantNotebook with another name and delete this one",
@@ -155,6 +143,48 @@ impl Account<'_, '_, '_> {
         );
         true
     }
+}
+
+/// Image, network and data sets.
+fn compare_what_is_asked(has: &Build, build: &Build, changes: &mut Differences) {
+    let list = |texts: &mut dyn Iterator<Item = String>| {
+        let texts: Vec<String> = texts.collect();
+        if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+    };
+    let images = |build: &Build| list(&mut build.images.iter().cloned());
+    if !build.images.is_subset(&has.images) {
+        changes.compare("image", &images(has), &images(build));
+    }
+    let mounts = |build: &Build| {
+        let access = |read_only| if read_only { " (read only)" } else { "" };
+        let mounts = build.mounts.iter();
+        list(&mut mounts.map(|(path, it)| format!("{} on {path}{}", it.dataset, access(it.read_only))))
+    };
+    changes.compare("data sets", &mounts(has), &mounts(build));
+    if !same_network(has, build) {
+        let network = |build: &Build| {
+            let groups = build.security_groups.iter();
+            list(&mut build.vpc.iter().chain(&build.subnet).chain(groups).cloned())
+        };
+        changes.compare("network", &network(has), &network(build));
+    }
+}
+
+/// Whether all that DSW may show in other words was asked for already: it is not asked for again, which would stop the
+/// instance for nothing, time and again.
+pub(super) fn was_asked(seen: &Notebook, wanted: &WantedNotebook) -> bool {
+    let asked = wanted.tags.get(LABEL_ASKED);
+    asked.is_some() && seen.tags.get(LABEL_ASKED) == asked
+}
+
+/// The tags of a notebook as far as they are ours to set: DSW and the notebook's user may put labels of their own.
+pub(super) fn our_labels<'s>(seen: &'s Notebook, wanted: &WantedNotebook) -> Cow<'s, Tags> {
+    if wanted.place.is_none() {
+        return Cow::Borrowed(&seen.tags);
+    }
+    let is_ours = |key: &String| key.starts_with(MARK_PREFIX) || wanted.tags.contains_key(key);
+    let ours = seen.tags.iter().filter(|(key, _)| is_ours(key));
+    Cow::Owned(ours.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 /// Of a network, what the manifest leaves open is the cloud's to choose.

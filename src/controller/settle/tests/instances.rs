@@ -241,6 +241,32 @@ fn an_instance_without_an_answer_that_shows_up_late_goes_again() {
 }
 
 #[test]
+fn what_dsw_shows_in_other_words_stops_nothing() {
+    run(async {
+        let mut simulation = Simulation::of(Provider::Alibaba);
+        simulation.begin_in_pai().await;
+        simulation.reach_instances(&one().manifests()).await;
+        simulation.cloud.with(|world| {
+            let instance = world.notebooks.values_mut().next().unwrap();
+            let build = instance.build.as_mut().unwrap();
+            (build.images, build.volume_gb, build.vpc) =
+                (["registry/image:1".to_owned()].into(), None, Some("vpc".into()));
+            instance.tags.insert("theirs".to_owned(), "stays".to_owned());
+        });
+        simulation.instances_arrive().await;
+        let settled = simulation.pass(&one().manifests()).await;
+        assert!(settled.done.is_empty() && settled.left.steps.is_empty(), "{:?}", settled.done);
+        let mut other = one();
+        other.instances[0].volume = 101;
+        simulation.reach_instances(&other.manifests()).await;
+        simulation.cloud.with(|world| {
+            let build = world.notebooks.values().next().unwrap().build.clone().unwrap();
+            assert_eq!((build.images, build.volume_gb, build.vpc), (["image-1".to_owned()].into(), Some(101), None));
+        });
+    });
+}
+
+#[test]
 fn nobody_is_given_an_instance_that_is_another_users() {
     run(async {
         let mut simulation = Simulation::of(Provider::Alibaba);
