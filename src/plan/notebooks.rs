@@ -169,7 +169,9 @@ impl Account<'_, '_, '_> {
 
     /// Nobody may use it; it runs again once somebody may.
     pub(super) fn rest_notebook(&mut self, name: &CloudName, subject: &ManifestRef) {
-        let Some(seen) = self.inventory.notebooks.ours.get(name).filter(|it| it.phase == Phase::Running) else { return };
+        let Some(seen) = self.inventory.notebooks.ours.get(name).filter(|it| it.phase == Phase::Running) else {
+            return;
+        };
         self.note_stop(name, subject, seen.tags.clone(), Some(&STOPPED.to_owned()));
         self.stop_notebook(subject, name.clone(), true, "nobody may use it");
     }
