@@ -34,8 +34,8 @@ pub use tenant_notebook::{
     TenantNotebookSpec, TenantNotebookStatus,
 };
 pub use tenant_role::{
-    AlibabaPermissions, AssumableBy, AwsPermissions, KubernetesRole, MaxComputePermissions, MaxComputeRoleStatus,
-    OidcTrust, RoleAccountStatus, TenantRole, TenantRoleSpec, TenantRoleStatus,
+    AlibabaPermissions, AssumableBy, AwsPermissions, KubernetesRole, MAX_COMPUTE_ROLES_MAX, MaxComputePermissions,
+    MaxComputeRoleStatus, OidcTrust, RoleAccountStatus, TenantRole, TenantRoleSpec, TenantRoleStatus,
 };
 pub use tenant_user::{
     AccessKey, AccessKeyState, AccessKeyStatus, Console, Rotation, TemporaryRole, TenantUser, TenantUserSpec,

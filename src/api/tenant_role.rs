@@ -219,6 +219,9 @@ pub struct RoleAccountStatus {
     pub message: Option<String>,
 }
 
+/// The most characters in which a status names roles of MaxCompute.
+pub const MAX_COMPUTE_ROLES_MAX: u32 = 8192;
+
 /// A role at tenant level in MaxCompute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -229,8 +232,8 @@ pub struct MaxComputeRoleStatus {
     /// The project through which it was made.
     #[schemars(schema_with = "schema::text::<63>")]
     pub project: String,
-    /// Its name there; several joined by commas where users have one each.
-    #[schemars(schema_with = "schema::text::<8192>")]
+    /// Its name there; several joined by commas where users have one each, of very many the first ones.
+    #[schemars(schema_with = "schema::text::<MAX_COMPUTE_ROLES_MAX>")]
     pub role: String,
     /// The projects that it is in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

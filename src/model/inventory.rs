@@ -14,6 +14,7 @@ use super::sweep::FRESH_WRITE;
 use super::unread::Unread;
 use super::workspace::Workspaces;
 use crate::names::{CloudName, ClusterId, ManifestRef, Mark, TAG_CLUSTER, TAG_OWNER, TAG_TENANT, TenantName};
+use crate::policy::Document;
 
 /// A quota of an account, as the cloud counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -162,6 +163,15 @@ impl Inventory {
             }
         }
         part
+    }
+
+    /// Whether anybody of ours has that inline policy.
+    #[must_use]
+    pub fn has_inline(&self, name: &str, document: &Document) -> bool {
+        let of_users = self.users.values().map(|it| &it.inline);
+        let of_groups = self.groups.values().map(|it| &it.inline);
+        let mut all = of_users.chain(of_groups).chain(self.roles.values().map(|it| &it.inline));
+        all.any(|inline| inline.get(name) == Some(document))
     }
 
     /// The tenants that have anything here.

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::Action;
 use super::account::Account;
-use crate::model::{Class, Inventory, ObjectId, WantedAccount};
+use crate::model::{Class, CloudAction, Inventory, ObjectId, WantedAccount};
 use crate::names::{CloudName, ManifestRef, Mark, TenantName};
 
 /// The account as it is wanted, with one wish for each user in MaxCompute and in the workspace: of those that want its
@@ -75,6 +76,21 @@ impl Account<'_, '_, '_> {
             self.refuse(owner(other), Class::NotOwned, message);
         }
         Some(chosen)
+    }
+
+    /// Whether a user is the tenant's own, and not only called as one of its would be.
+    pub(super) fn is_own_user(&self, name: &CloudName) -> bool {
+        let mark = self.inventory.mark(&ObjectId::user(name));
+        mark.is_some_and(|mark| mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant)
+    }
+
+    /// The same of one that this plan makes; gives the step.
+    pub(super) fn step_that_makes(&self, user: &CloudName) -> Option<usize> {
+        let made = |action: &CloudAction| matches!(action, CloudAction::CreateUser(it) if it.name == *user);
+        self.draft.steps.iter().position(|step| match &step.action {
+            Action::Cloud { account, action } => account == self.name && made(action),
+            _ => false,
+        })
     }
 
     pub(super) fn is_mark_of(&self, mark: &Mark, owner: &ManifestRef) -> bool {

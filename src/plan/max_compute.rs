@@ -96,7 +96,7 @@ impl Account<'_, '_, '_> {
                     }
                     let strangers = seen.users.iter().filter(|user| {
                         let known = ram_user_of_max_compute(user);
-                        !known.is_some_and(|user| wanted.users.contains_key(&user) || self.is_own_user(&user))
+                        !known.is_some_and(|user| self.is_own_user(&user) || self.step_that_makes(&user).is_some())
                     });
                     for user in strangers.cloned().collect::<Vec<_>>() {
                         let deed = MaxComputeDeed::Revoke { role: name.clone(), user, still: false };
@@ -138,7 +138,7 @@ impl Account<'_, '_, '_> {
 
     fn grants(&mut self, room: &Room<'_>, wanted: &WantedMaxCompute) {
         for (name, user) in wanted.users.iter().filter_map(|(name, claims)| Some((name, claims.first()?))) {
-            let made = self.step_of(|action| matches!(action, CloudAction::CreateUser(user) if user.name == *name));
+            let made = self.step_that_makes(name);
             if made.is_none() && !self.is_own_user(name) {
                 continue;
             }

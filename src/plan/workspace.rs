@@ -201,14 +201,15 @@ impl Account<'_, '_, '_> {
         let mut matched = BTreeSet::new();
         let first = wanted.members.iter().filter_map(|(user, claims)| Some((user, claims.first()?)));
         for (user, member) in first.filter(|(_, member)| member.is_asked_for()) {
-            let id = self.inventory.users.get(user).and_then(|user| user.id.clone());
+            let own = self.inventory.users.get(user).filter(|_| self.is_own_user(user));
+            let id = own.and_then(|user| user.id.clone());
             let there = id.and_then(|id| members.get_key_value(&id));
             match there {
                 Some((id, seen)) => {
                     matched.insert(id.clone());
                     self.roles_of_member(name, (id, seen), member);
                 }
-                None if !member.roles.is_empty() && self.will_have_user(user) => {
+                None if !member.roles.is_empty() && (own.is_some() || self.step_that_makes(user).is_some()) => {
                     let (user, roles) = (user.clone(), member.roles.clone());
                     let action = WorkspaceAction::AddMember { workspace: name.clone(), user, roles };
                     self.on_workspace(&member.owner, Rank::Change, action, Vec::new());
@@ -284,15 +285,6 @@ impl Account<'_, '_, '_> {
                 None => {}
             }
         }
-    }
-
-    fn will_have_user(&self, user: &CloudName) -> bool {
-        let object = ObjectId::user(user);
-        self.inventory.mark(&object).is_some_and(|mark| mark.tenant == self.draft.wanted.tenant)
-            || self.draft.steps.iter().any(|step| {
-                let made = |action: &CloudAction| matches!(action, CloudAction::CreateUser(it) if it.name == *user);
-                matches!(&step.action, Action::Cloud { account, action } if account == self.name && made(action))
-            })
     }
 
     /// Whether more than its mark says that a workspace is the tenant's.

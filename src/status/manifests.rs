@@ -156,7 +156,7 @@ pub fn role_status(
         })
         .collect();
     status.accounts.extend(before.iter().filter(|it| report.is_unseen(&it.name)).cloned());
-    status.accounts.extend(report.roles_being_cleaned(&status.accounts, &before));
+    status.accounts.extend(report.roles_being_cleaned(&subject, &status.accounts, &before));
     status.accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let has = |user: &TenantUser| {
         role.spec.default

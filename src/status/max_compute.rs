@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::verdict::Report;
-use crate::api::{MaxComputeRoleStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantMaxCompute};
+use crate::api::{
+    MAX_COMPUTE_ROLES_MAX, MaxComputeRoleStatus, RoleAccountStatus, Tenant, TenantAccountStatus, TenantMaxCompute,
+};
 use crate::model::{CloudAction, MaxComputeRegion, Read, WantedMaxComputeRole};
-use crate::names::{AccountName, CloudName, ManifestRef};
+use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, max_compute_is_of, max_compute_suffix};
 use crate::plan::Action;
 
 impl Report<'_> {
@@ -90,7 +92,7 @@ impl Report<'_> {
         let mine = wanted.into_iter().flat_map(|it| it.all_roles()).filter(|(_, role)| role.owner == *subject);
         let mine: BTreeMap<&CloudName, &WantedMaxComputeRole> = mine.collect();
         let Some(wanted) = wanted.filter(|_| !mine.is_empty()) else {
-            return before.filter(|before| self.is_there(account, before)).cloned();
+            return before.filter(|before| self.is_there(account, subject, before)).cloned();
         };
         let Some(region) = self.region(account, &wanted.place.region) else { return before.cloned() };
         // Those that are on their way out are still in their projects.
@@ -111,19 +113,33 @@ impl Report<'_> {
         Some(MaxComputeRoleStatus {
             region: wanted.place.region.clone(),
             project: wanted.place.project.clone(),
-            role: there.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(","),
+            role: in_one_field(&there),
             projects: projects.into_iter().collect(),
         })
     }
 
-    fn is_there(&self, account: &AccountName, told: &MaxComputeRoleStatus) -> bool {
+    /// Whether anything of a role is there: what its status names, and, as that may not hold all names, what is called as
+    /// this role is, for everyone or for one user.
+    fn is_there(&self, account: &AccountName, subject: &ManifestRef, told: &MaxComputeRoleStatus) -> bool {
         let mut names = told.role.split(',').map(CloudName::new);
-        self.region(account, &told.region).is_none_or(|region| names.any(|name| region.roles.contains_key(&name)))
+        self.region(account, &told.region).is_none_or(|region| {
+            names.any(|name| region.roles.contains_key(&name)) || self.has_one_called_so(account, subject, region)
+        })
+    }
+
+    fn has_one_called_so(&self, account: &AccountName, subject: &ManifestRef, region: &MaxComputeRegion) -> bool {
+        let Some(inventory) = self.accounts.get(account).and_then(|view| view.inventory) else { return false };
+        let users = self.wanted.manifests.keys().filter(|manifest| manifest.kind == ManifestKind::TenantUser);
+        let names = users.map(|user| format!("{}.{}", subject.name, user.name)).chain([subject.name.clone()]);
+        let (cluster, tenant) = (inventory.cluster.as_str(), self.wanted.tenant.as_str());
+        let suffixes: BTreeSet<String> = names.map(|name| max_compute_suffix(cluster, tenant, &name)).collect();
+        region.roles.keys().any(|role| max_compute_is_of(role, &suffixes))
     }
 
     /// What is left of a role in accounts where nothing is wanted of it any more.
     pub(super) fn roles_being_cleaned(
         &self,
+        subject: &ManifestRef,
         now: &[RoleAccountStatus],
         before: &[RoleAccountStatus],
     ) -> Vec<RoleAccountStatus> {
@@ -131,8 +147,42 @@ impl Report<'_> {
         let left = gone.filter(|it| {
             let account = AccountName::new(&it.name);
             let told = it.max_compute.as_ref();
-            told.is_some_and(|told| !self.wanted.abandons(&account) && self.is_there(&account, told))
+            told.is_some_and(|told| !self.wanted.abandons(&account) && self.is_there(&account, subject, told))
         });
         left.map(|it| RoleAccountStatus { ready: false, ..it.clone() }).collect()
+    }
+}
+
+/// Names joined by commas: as many whole ones, in their order, as the field holds.
+fn in_one_field(names: &[&CloudName]) -> String {
+    let most = usize::try_from(MAX_COMPUTE_ROLES_MAX).unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for name in names {
+        if text.len() + name.as_str().len() >= most {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(name.as_str());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_of_very_many_fits_its_field() {
+        let names: Vec<CloudName> =
+            (0..400).map(|user| CloudName::new(format!("acme_developer_user_{user:03}_abcdefgh"))).collect();
+        let all: Vec<&CloudName> = names.iter().collect();
+        let text = in_one_field(&all);
+        assert!(text.len() <= 8192 && text.len() > 8192 - 64, "{}", text.len());
+        let told: Vec<CloudName> = text.split(',').map(CloudName::new).collect();
+        assert_eq!(told, names[..told.len()], "whole names, the first ones");
+        assert_eq!(in_one_field(&all[..2]), format!("{},{}", names[0], names[1]));
+        assert_eq!(in_one_field(&[]), "");
     }
 }

@@ -68,7 +68,7 @@ async fn open(world: &World, role: &str) {
 }
 
 // proves: CloudAccount.spec.aws.permissionsBoundary CloudAccount.spec.deniedActions TenantRole.spec.assumableBy
-// proves: Tenant.spec.namespaces[].serviceAccounts Tenant.spec.accounts[]
+// proves: Tenant.spec.namespaces[].serviceAccounts[] Tenant.spec.accounts[]
 #[tokio::test]
 async fn every_role_has_its_boundary_and_what_is_denied_and_serves_its_tenant_alone() {
     let world = &own(launch().argument("--fresh-write=0"), "").await;

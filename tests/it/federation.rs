@@ -82,7 +82,8 @@ async fn two_tenants() -> World {
     world
 }
 
-// proves: TenantRole.spec.assumableBy
+// proves: TenantRole.spec.assumableBy TenantRole.spec.assumableBy.saml
+// proves: TenantRole.spec.assumableBy.oidc[] TenantRole.spec.assumableBy.oidc[].{provider,subjects,audiences}
 #[tokio::test]
 async fn people_of_a_provider_work_as_who_it_says_they_are() {
     let world = &two_tenants().await;

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::OnceCell;
-
 use super::Alibaba;
 use super::act::Channel;
 use super::call::Call;
@@ -71,7 +69,7 @@ impl Alibaba {
         Ok(Self {
             channel,
             identity,
-            domain: OnceCell::new(),
+            domain: tokio::sync::Mutex::default(),
             empty_recycle_bin: settings.empty_recycle_bin,
             older_odps: AtomicBool::new(false),
             in_doubt: Default::default(),

@@ -13,7 +13,8 @@ use crate::names::{
 };
 use crate::policy::Document;
 
-/// Puts one in force. It is attached first, for somebody else may have it already: a call each for all but the first.
+/// Puts one in force. Where somebody is known to have it it is only attached: a call each for all but the first. Else it is
+/// made, or read: under its name anybody may have made something else.
 pub(super) async fn put(
     cloud: &Alibaba,
     act: &Act<'_>,
@@ -22,7 +23,7 @@ pub(super) async fn put(
     document: &Document,
     inventory: &Mutex<Inventory>,
 ) -> Result<Effect, Fault> {
-    let (cluster, differs) = {
+    let (cluster, differs, somebody_has_it) = {
         let inventory = inventory.lock();
         let users = inventory.users.get(&of.name).map(|user| &user.inline);
         let known = match of.kind {
@@ -30,7 +31,8 @@ pub(super) async fn put(
             ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
             _ => users,
         };
-        (inventory.cluster.clone(), known.is_some_and(|inline| inline.contains_key(name)))
+        let differs = known.is_some_and(|inline| inline.contains_key(name));
+        (inventory.cluster.clone(), differs, inventory.has_inline(name, document))
     };
     let policy = inline_policy(&cluster, name, &document.to_json());
     let attach = || edge_call(Verb::Attach, of, policy.as_str(), false);
@@ -50,13 +52,14 @@ pub(super) async fn put(
         }
         return Ok(Effect::Done);
     }
-    let attached = match act.join(attach()).await {
-        Err(refused) if refused.is("EntityNotExist.Policy") => {
-            make(act, &cluster, &policy, name, document).await?;
-            policies::attach_new(act, attach).await
-        }
-        other => other,
-    };
+    let mut attached = Ok(());
+    if somebody_has_it {
+        attached = act.join(attach()).await;
+    }
+    if !somebody_has_it || matches!(&attached, Err(refused) if refused.is("EntityNotExist.Policy")) {
+        make(act, &cluster, &policy, name, document).await?;
+        attached = policies::attach_new(act, attach).await;
+    }
     match attached {
         Err(refused) if refused.code.starts_with("LimitExceeded") && name == SUSPENDED_POLICY => {
             make_room(act, &cluster, of).await?;

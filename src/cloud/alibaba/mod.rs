@@ -35,7 +35,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
 
 use self::act::{Act, Channel};
 use self::call::Call;
@@ -57,7 +56,7 @@ pub struct Alibaba {
     channel: Channel,
     identity: Identity,
     /// What follows the `@` in the names by which IMS knows users.
-    domain: OnceCell<String>,
+    domain: tokio::sync::Mutex<Option<String>>,
     empty_recycle_bin: bool,
     /// Whether MaxCompute accepts only the older of its signatures.
     older_odps: AtomicBool,
@@ -80,21 +79,29 @@ impl Alibaba {
         self.act(format!("{} \"{}\"", kind(object.kind), object.name), priority)
     }
 
-    /// A user's name as IMS takes it: `acme.alice@1234567890123456.onaliyun.com`. The domain is asked for once.
+    /// A user's name as IMS takes it: `acme.alice@1234567890123456.onaliyun.com`. The domain, which people may change, is
+    /// asked for where the last sweep showed no user's.
     async fn principal(&self, user: &CloudName) -> Result<String, Fault> {
-        let ask = || async {
-            let act = self.act("the account", Priority::Normal);
-            let answer = act.send(Call::ims("GetDefaultDomain")).await?;
-            match answer["DefaultDomainName"].as_str() {
-                Some(domain) => Ok(domain.to_owned()),
-                None => {
-                    let message = "Alibaba Cloud did not say under which domain users log in";
-                    Err(act.fault(Class::Transient, "ram:GetDefaultDomain", message))
-                }
-            }
+        let mut domain = self.domain.lock().await;
+        if let Some(domain) = domain.as_ref() {
+            return Ok(format!("{user}@{domain}"));
+        }
+        let act = self.act("the account", Priority::Normal);
+        let answer = act.send(Call::ims("GetDefaultDomain")).await?;
+        let Some(asked) = answer["DefaultDomainName"].as_str() else {
+            let message = "Alibaba Cloud did not say under which domain users log in";
+            return Err(act.fault(Class::Transient, "ram:GetDefaultDomain", message));
         };
-        let domain = self.domain.get_or_try_init(ask).await?;
-        Ok(format!("{user}@{domain}"))
+        *domain = Some(asked.to_owned());
+        Ok(format!("{user}@{asked}"))
+    }
+
+    /// Takes over the domain that all users' names show; none where they show none, or several.
+    async fn note_domain(&self, principals: impl Iterator<Item = &str>) {
+        let mut domains = principals.filter_map(|it| Some(it.split_once('@')?.1));
+        let first = domains.next();
+        let same = domains.all(|domain| Some(domain) == first);
+        *self.domain.lock().await = first.filter(|_| same).map(str::to_owned);
     }
 }
 

@@ -20,6 +20,7 @@ const PAGE_OF_GROUPS: u32 = 100;
 pub(super) async fn sweep(cloud: &Alibaba, act: &Act<'_>) -> Result<Sweep, Fault> {
     let account = &cloud.identity.account;
     let users = act.pages(|| Call::ims("ListUsers"), PAGE, ("Users", "User")).await?;
+    cloud.note_domain(users.iter().map(|user| shapes::text(user, "UserPrincipalName"))).await;
     let groups = act.pages(|| Call::ram("ListGroups"), PAGE_OF_GROUPS, ("Groups", "Group")).await?;
     let custom = || Call::ram("ListPolicies").with("PolicyType", "Custom");
     let policies = act.pages(custom, PAGE, ("Policies", "Policy")).await?;

@@ -288,15 +288,74 @@ async fn an_inline_policy_is_a_named_one_that_the_first_who_has_it_makes() {
     let everything = || Scope::These(vec!["*".to_owned()]);
     let document = Document::ram(vec![Statement::new(crate::policy::Effect::Deny, everything(), everything())]);
     let of = ObjectId::user(&CloudName::new("acme.alice"));
-    let action = CloudAction::PutInline { of, name: "tenantry-suspended".to_owned(), document };
-    let (first, cloud) =
-        account(vec![error(404, "EntityNotExist.Policy"), ok(json!({"Policy": {}})), ok(json!({}))]).await;
+    let action = CloudAction::PutInline { of, name: "tenantry-suspended".to_owned(), document: document.clone() };
+    let (first, cloud) = account(vec![ok(json!({"Policy": {}})), ok(json!({}))]).await;
     cloud.execute(&action, &inventory()).await.unwrap();
-    assert_eq!(first.actions()[1..], ["AttachPolicyToUser", "CreatePolicy", "AttachPolicyToUser"]);
-    assert_eq!(first.asked.lock()[2].parameters["Description"], "tenantry: inline tenantry-suspended of cluster c1");
+    assert_eq!(first.actions()[1..], ["CreatePolicy", "AttachPolicyToUser"]);
+    assert_eq!(first.asked.lock()[1].parameters["Description"], "tenantry: inline tenantry-suspended of cluster c1");
+    // Whom the inventory knows to have it shows what it says.
+    let known = inventory();
+    let inline = BTreeMap::from([("tenantry-suspended".to_owned(), document.clone())]);
+    let bob = User { name: CloudName::new("acme.bob"), inline, ..alice() };
+    known.lock().users.insert(bob.name.clone(), bob);
     let (second, cloud) = account(vec![ok(json!({}))]).await;
-    cloud.execute(&action, &inventory()).await.unwrap();
+    cloud.execute(&action, &known).await.unwrap();
+    assert_eq!(second.actions()[1..], ["AttachPolicyToUser"]);
     assert_eq!(second.last().parameters["PolicyName"], first.last().parameters["PolicyName"]);
+    // It may be gone by then.
+    let answers = vec![error(404, "EntityNotExist.Policy"), ok(json!({"Policy": {}})), ok(json!({}))];
+    let (third, cloud) = account(answers).await;
+    cloud.execute(&action, &known).await.unwrap();
+    assert_eq!(third.actions()[1..], ["AttachPolicyToUser", "CreatePolicy", "AttachPolicyToUser"]);
+}
+
+#[tokio::test]
+async fn what_somebody_made_under_the_name_of_an_inline_policy_is_not_attached_unread() {
+    let everything = || Scope::These(vec!["*".to_owned()]);
+    let deny = Document::ram(vec![Statement::new(crate::policy::Effect::Deny, everything(), everything())]);
+    let allow = Document::ram(vec![Statement::new(crate::policy::Effect::Allow, everything(), everything())]);
+    let of = ObjectId::user(&CloudName::new("acme.alice"));
+    let action = CloudAction::PutInline { of, name: "tenantry-suspended".to_owned(), document: deny };
+    let there = |description: &str| {
+        let version = json!({"PolicyDocument": allow.to_json()});
+        ok(json!({"Policy": {"Description": description}, "DefaultPolicyVersion": version}))
+    };
+    let taken = || error(409, "EntityAlreadyExists.Policy");
+    let (theirs, cloud) = account(vec![taken(), there("for tests")]).await;
+    assert_eq!(cloud.execute(&action, &inventory()).await.unwrap_err().class, Class::NotOwned);
+    assert_eq!(theirs.actions()[1..], ["CreatePolicy", "GetPolicy"]);
+    // Ours that somebody edited says again what it should before anybody has it.
+    let ours = there("tenantry: inline tenantry-suspended of cluster c1");
+    let version = ok(json!({"PolicyVersion": {"VersionId": "v2"}}));
+    let (edited, cloud) = account(vec![taken(), ours, version, ok(json!({}))]).await;
+    cloud.execute(&action, &inventory()).await.unwrap();
+    assert_eq!(edited.actions()[1..], ["CreatePolicy", "GetPolicy", "CreatePolicyVersion", "AttachPolicyToUser"]);
+}
+
+#[tokio::test]
+async fn another_login_domain_is_seen_by_the_next_sweep() {
+    let lists =
+        |listed: Answer| vec![listed, empty("Groups", "Group"), empty("Policies", "Policy"), empty("Roles", "Role")];
+    let named = |domain: &str| {
+        let users = [json!({"UserPrincipalName": format!("a@{domain}"), "Tags": {"Tag": []}})];
+        ok(json!({"Users": {"User": users}, "IsTruncated": false}))
+    };
+    let made = || ok(json!({"User": {"UserId": "1"}}));
+    let answers = [vec![domain(), made()], lists(named("acme.example")), vec![made()]].concat();
+    let nobody = [lists(empty("Users", "User")), vec![domain(), made()]].concat();
+    let (stub, cloud) = account([answers, nobody].concat()).await;
+    let action = CloudAction::CreateUser(alice());
+    let principal = || stub.last().parameters["UserPrincipalName"].clone();
+    cloud.execute(&action, &inventory()).await.unwrap();
+    assert_eq!(principal(), "acme.alice@1234567890123456.onaliyun.com");
+    cloud.sweep().await.unwrap();
+    cloud.execute(&action, &inventory()).await.unwrap();
+    assert_eq!(principal(), "acme.alice@acme.example", "no call was needed for it");
+    // Where no list shows it, it is asked for again.
+    cloud.sweep().await.unwrap();
+    cloud.execute(&action, &inventory()).await.unwrap();
+    assert_eq!(principal(), "acme.alice@1234567890123456.onaliyun.com");
+    assert_eq!(stub.actions().iter().filter(|it| *it == "GetDefaultDomain").count(), 2);
 }
 
 fn session(id: &str, minutes: i64) -> Answer {

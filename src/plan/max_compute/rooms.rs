@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Account;
 use crate::model::{
-    Class, Life, MaxComputePlace, MaxComputeQuery, MaxComputeRead, MaxComputeRegion, ObjectId, Read, WantedAccount,
+    Class, Life, MaxComputePlace, MaxComputeQuery, MaxComputeRead, MaxComputeRegion, Read, WantedAccount,
     WantedMaxCompute,
 };
 use crate::names::{CloudName, ManifestKind, ManifestRef, max_compute_suffix, ram_user_of_max_compute};
@@ -204,10 +204,5 @@ impl Account<'_, '_, '_> {
         };
         let leaving = owned.filter(|(role, owner)| !named.contains(role) && may_go(owner));
         leaving.map(|(role, owner)| (role.clone(), owner.clone())).collect()
-    }
-
-    pub(super) fn is_own_user(&self, name: &CloudName) -> bool {
-        let mark = self.inventory.mark(&ObjectId::user(name));
-        mark.is_some_and(|mark| mark.cluster == self.inventory.cluster && mark.tenant == self.draft.wanted.tenant)
     }
 }

@@ -102,3 +102,15 @@ fn a_suspension_takes_every_role_under_a_pause_also_those_that_go() {
     assert_eq!(all.len(), 3, "{all:#?}");
     assert!(all[2].starts_with("- odps role"), "{all:#?}");
 }
+
+#[test]
+fn somebody_who_is_only_called_as_a_user_of_the_tenant_is_a_stranger() {
+    let documents = documents(|_| {});
+    let mut world = settled(&documents);
+    let user = world.inventory.users.get_mut(&CloudName::new("acme.alice")).unwrap();
+    user.tags.insert(crate::names::TAG_TENANT.to_owned(), "beta".to_owned());
+    let plan = plan_of(&world, &documents);
+    let taken = words(&plan);
+    assert_eq!(taken.len(), 2, "{taken:#?}");
+    assert!(taken.iter().all(|it| it.starts_with("- odps grant") && it.ends_with("acme.alice")), "{taken:#?}");
+}

@@ -286,3 +286,13 @@ fn a_mark_alone_does_not_have_a_workspace_deleted() {
     let orphaned = plan.orphans.iter().any(|it| it.object.kind == ObjectKind::Workspace);
     assert!(of_workspace(&plan).is_empty() && orphaned, "{:?}", plan.orphans);
 }
+
+#[test]
+fn somebody_who_is_only_called_as_a_user_of_the_tenant_is_no_member() {
+    let documents = documents(|_| {});
+    let mut world = settled(&documents);
+    let user = world.inventory.users.get_mut(&crate::names::CloudName::new("acme.alice")).unwrap();
+    user.tags.insert(crate::names::TAG_TENANT.to_owned(), "beta".to_owned());
+    let plan = plan_of(&world, &documents);
+    assert!(words(&plan).contains(&"- member acme.alice → workspace acme".to_owned()), "{:?}", words(&plan));
+}

@@ -135,7 +135,7 @@ async fn snapshot(world: &World) -> Vec<String> {
 
 const DENIED: &str = "\n  deniedActions: ['ram:DeleteGroup']";
 
-// proves: CloudAccount.spec.deniedActions TenantRole.spec.assumableBy Tenant.spec.namespaces[].serviceAccounts
+// proves: CloudAccount.spec.deniedActions TenantRole.spec.assumableBy Tenant.spec.namespaces[].serviceAccounts[]
 // proves: Tenant.spec.suspended Tenant.spec.accounts[]
 #[tokio::test]
 async fn every_role_has_what_is_denied_serves_its_tenant_alone_and_stops_with_it() {
