@@ -60,7 +60,7 @@ test-alibaba: $(ALIBABA_PYTHON) ## Run the emulator of Alibaba Cloud's own tests
 	cargo test --locked --package alibaba-emulator
 
 .PHONY: test-it
-test-it: tools $(ALIBABA_PYTHON) ## Run the tests on a real control plane, a strict AWS and a strict Alibaba Cloud (minutes)
+test-it: tools ## Run the tests on a real control plane, a strict AWS and a strict Alibaba Cloud (minutes)
 	cargo build --locked --package alibaba-emulator
 	cargo test --locked --test '*'
 
@@ -102,7 +102,7 @@ clean: ## Remove everything that was built or downloaded
 ##@ What the others use
 
 .PHONY: tools
-tools: $(CONTROL_PLANE) $(PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 7 to 10 minutes)
+tools: $(CONTROL_PLANE) $(PYTHON) $(ALIBABA_PYTHON) $(HELM) ## Get what tests and demo need into target/ (once, 8 to 11 minutes)
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, sources and duplicates of dependencies (the first time builds cargo-deny)

@@ -30,8 +30,8 @@ pub use tenant::{
 };
 pub use tenant_namespace::{ContainerDefaults, NetworkMode, PodSecurity, TenantNamespace, TenantServiceAccount};
 pub use tenant_notebook::{
-    AlibabaNotebook, AlibabaNotebookNetwork, AwsNotebook, NotebookState, Schedule, TenantNotebook, TenantNotebookSpec,
-    TenantNotebookStatus,
+    AlibabaNotebook, AlibabaNotebookNetwork, AwsNotebook, NotebookDataset, NotebookState, Schedule, TenantNotebook,
+    TenantNotebookSpec, TenantNotebookStatus,
 };
 pub use tenant_role::{
     AlibabaPermissions, AssumableBy, AwsPermissions, KubernetesRole, MAX_COMPUTE_ROLES_MAX, MaxComputePermissions,

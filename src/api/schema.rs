@@ -14,6 +14,12 @@ const SUBDOMAIN: &str = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
 const TEMPLATE: &str = r"^([^$]|\$+([^$(]|\((tenant|user|account|region|workspace|cluster)\)))*\$*$";
 /// Kubernetes' own pattern for quantities.
 const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
+/// Five fields of a cron expression.
+const CRON: &str = "^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$";
+/// A number that is too large for its field, in any of the five.
+const CRON_BEYOND: &str = "^([^ ]*([6-9][0-9]|[0-9]{3})|[^ ]+ +[^ ]*(2[4-9]|[3-9][0-9]|[0-9]{3})|([^ ]+ +){2}[^ ]*(3[2-9]|[4-9][0-9]|[0-9]{3})|([^ ]+ +){3}[^ ]*(1[3-9]|[2-9][0-9]|[0-9]{3})|([^ ]+ +){4}[^ ]*([89]|[0-9]{2}))";
+/// A day that no year has, whatever day of the week it is.
+const CRON_NEVER: &str = "^[^ ]+ +[^ ]+ +(30 +0?2|31 +(0?[2469]|11)|30 +[Ff][Ee][Bb]|31 +([Ff][Ee][Bb]|[Aa][Pp][Rr]|[Jj][Uu][Nn]|[Ss][Ee][Pp]|[Nn][Oo][Vv])) +[*]$";
 /// RFC 3339 with seconds and an offset, years 2000 to 2999, which every reader of the manifest can represent.
 const TIME: &str = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
@@ -61,6 +67,25 @@ pub(super) fn namespace(_: &mut SchemaGenerator) -> Schema {
             "rule": "self != 'default' && !self.startsWith('kube-')",
             "message": "the namespaces default and kube-* are the cluster's and cannot be a tenant's",
         }]),
+    );
+    schema
+}
+
+/// A time that comes again, as cron; what cannot be seen here is said in the status.
+pub(super) fn cron(_: &mut SchemaGenerator) -> Schema {
+    let mut schema = pattern(CRON, 128);
+    schema.insert(
+        "x-kubernetes-validations".to_owned(),
+        serde_json::json!([
+            {
+                "rule": format!("!self.matches('{CRON_BEYOND}')"),
+                "message": "there is no such time: minutes go to 59, hours to 23, days to 31, months to 12, days of the week to 7",
+            },
+            {
+                "rule": format!("!self.matches('{CRON_NEVER}')"),
+                "message": "this never comes: write a day that there is",
+            },
+        ]),
     );
     schema
 }

@@ -72,10 +72,10 @@ pub struct TenantNotebookSpec {
     /// Start and stop it at fixed times. Left out: not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// What only SageMaker has; read where the account is AWS's.
+    /// What only SageMaker has; only where the account is AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<AwsNotebook>,
-    /// What only PAI DSW has; read where the account is Alibaba Cloud's.
+    /// What only PAI DSW has; needed where the account is Alibaba Cloud's, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alibaba: Option<AlibabaNotebook>,
 }
@@ -101,11 +101,11 @@ pub struct Schedule {
     pub time_zone: String,
     /// When it starts, as cron: minute, hour, day of month, month, day of week, such as `0 8 * * 1-5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$"))]
+    #[schemars(schema_with = "schema::cron")]
     pub start: Option<String>,
     /// When it stops, as cron.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$"))]
+    #[schemars(schema_with = "schema::cron")]
     pub stop: Option<String>,
 }
 
@@ -144,6 +144,28 @@ pub struct AlibabaNotebook {
     /// The network that it is in. Left out: DSW's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<AlibabaNotebookNetwork>,
+    /// PAI data sets that are mounted in it, each at a path of its own; at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mountPath"])
+    )]
+    pub datasets: Vec<NotebookDataset>,
+}
+
+/// A PAI data set that is mounted in a notebook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotebookDataset {
+    /// The data set's id, such as `d-vsqjvsjp4orp5l206u`.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[-0-9A-Za-z]+$"))]
+    pub id: String,
+    /// Where it is mounted, such as `/mnt/data`.
+    #[schemars(length(min = 2, max = 256), regex(pattern = r"^/[-./0-9A-Z_a-z]+$"))]
+    pub mount_path: String,
+    /// Whether nothing can be written to it. Default false.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A network of the account.

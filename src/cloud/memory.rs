@@ -223,6 +223,7 @@ fn operation_of(action: &CloudAction) -> &'static str {
         CloudAction::Notebook(action) => match action {
             NotebookAction::Create(_) => "CreateNotebook",
             NotebookAction::Start(_) => "StartNotebook",
+            NotebookAction::SetIdle { .. } => "SetIdleOfNotebook",
             NotebookAction::Stop { .. } => "StopNotebook",
             NotebookAction::Update { .. } => "UpdateNotebook",
             NotebookAction::Delete(_) => "DeleteNotebook",

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use crate::apply::{Account, Applier, Gate, Proof};
 use crate::cloud::Cloud;
 use crate::cluster::Cluster;
-use crate::model::{ClusterState, Fault, Read, Wanted};
+use crate::model::{CloudAction, ClusterState, Fault, Read, Wanted};
 use crate::names::AccountName;
-use crate::plan::{Observed, Outcome, Plan, Step, plan};
+use crate::plan::{Action, Observed, Outcome, Plan, Step, plan};
 
 /// Plans in a row within one pass: what one plan made possible the next one does (a namespace that can go once its
 /// manifests are gone).
@@ -74,13 +74,29 @@ pub async fn settle<C: Cloud, K: Cluster>(stage: &Stage<'_, C, K>) -> Settled {
         }
         let outcomes = stage.applier(&state).run(&next).await;
         let complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
+        let opens = opens_the_way(&next.steps, &outcomes);
         done.extend(next.steps.into_iter().zip(outcomes));
-        if !complete {
+        if !complete && !opens {
             break;
         }
     }
     let left = stage.plan(&(stage.state)());
     Settled { done, left, unread: faults(unread) }
+}
+
+/// Whether something that failed may go now: an operator whose rights end with the boundary can do little to what had
+/// none until it was put on.
+fn opens_the_way(steps: &[Step], outcomes: &[Outcome]) -> bool {
+    let object = |step: &Step| match &step.action {
+        Action::Cloud { account, action } => Some((account.clone(), action.object())),
+        _ => None,
+    };
+    let bounds = |step: &Step| matches!(&step.action, Action::Cloud { action: CloudAction::SetBoundary { .. }, .. });
+    let all = || steps.iter().zip(outcomes);
+    let bounded = all().filter(|(step, outcome)| bounds(step) && **outcome == Outcome::Done);
+    let bounded: BTreeSet<_> = bounded.filter_map(|(step, _)| object(step)).collect();
+    let mut failed = all().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    failed.any(|(step, _)| object(step).is_some_and(|object| bounded.contains(&object)))
 }
 
 /// What could not be read or looked at in a pass, and why; of a workload no reading is named.

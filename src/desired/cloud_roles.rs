@@ -13,9 +13,15 @@ use super::users::{DENIED_POLICY, everything};
 use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{self, AssumableBy, TenantRole, TenantUser};
 use crate::model::{Class, ObjRef, PolicyRef, Provider, WantedRole};
-use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef, SUSPENDED_POLICY, TAG_PRINCIPAL_TENANT};
+use crate::names::{
+    AccountName, CloudName, ManifestKind, ManifestRef, SUSPENDED_POLICY, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER,
+};
 use crate::policy::{self, Document, Effect, Scope, Statement};
 
+/// The inline policy that stops the sessions of users who are suspended or expired while their tenant is not.
+const STOPPED_POLICY: &str = "tenantry-suspended-users";
+/// Its most characters: room is left for the other inline policies of a role.
+const STOPPED_MAX: usize = policy::AWS_INLINE_ROLE - 3 * 1024;
 /// The longest trust policy that both clouds take, in characters (IAM quotas; RAM says nothing shorter).
 const TRUST_MAX: usize = policy::AWS_TRUST_POLICY;
 
@@ -114,16 +120,61 @@ impl Compiler<'_> {
         if !saml.is_empty() {
             statements.extend(trust.saml(saml));
         }
-        let oidc = by.oidc.iter().filter(|trusted| facts.has_provider(&trusted.provider));
+        let oidc = by.oidc.iter().filter(|trusted| facts.has_provider(&trusted.provider) && !is_everybody(trusted));
         statements.extend(oidc.flat_map(|trusted| trust.oidc(trusted)));
         if statements.is_empty() {
             return;
         }
         let only_still = grant.unknown.contains_key(account);
         let name = naming.role(&role.name_any());
-        let (owner, attached, inline) = (subject.clone(), attached.clone(), BTreeMap::new());
+        let inline = self.stopped_sessions(subject, users, account, facts);
+        let (owner, attached, inline) = (subject.clone(), attached.clone(), inline.into_iter().collect());
         let draft = RoleDraft { owner, name, trust: statements, attached, inline, pod: None, only_still };
         self.want_role(account, facts, draft);
+    }
+
+    /// A Deny of everything for the sessions of users who may do nothing for now while their tenant may: those that say
+    /// by their tag or by their own name whose they are. RAM's sessions do not say it.
+    fn stopped_sessions(
+        &mut self,
+        subject: &ManifestRef,
+        users: &[Arc<TenantUser>],
+        account: &AccountName,
+        facts: &AccountFacts,
+    ) -> Option<(String, Document)> {
+        if facts.provider() != Provider::Aws {
+            return None;
+        }
+        let is_stopped = |user: &TenantUser| {
+            user.spec.suspended || user.spec.expires_at.as_ref().is_some_and(|time| time.0 <= self.context.now)
+        };
+        let (stopped, others): (Vec<_>, Vec<_>) =
+            users.iter().filter(|user| is_in(user, account)).partition(|user| is_stopped(user));
+        let others: BTreeSet<String> = others.iter().map(|user| user.name_any()).collect();
+        let mut stopped: BTreeSet<String> = stopped.iter().map(|user| user.name_any()).collect();
+        stopped.retain(|name| !others.contains(name));
+        let tag = format!("aws:PrincipalTag/{TAG_PRINCIPAL_USER}");
+        let document = |names: &BTreeSet<String>| {
+            let sessions: Vec<String> = names.iter().map(|name| format!("*:{name}")).collect();
+            let (names, sessions): (Vec<&str>, Vec<&str>) =
+                (names.iter().map(String::as_str).collect(), sessions.iter().map(String::as_str).collect());
+            facts.document(vec![
+                everything().when("StringEquals", &tag, &names),
+                everything().when("StringLike", "aws:userid", &sessions),
+            ])
+        };
+        let all = stopped.len();
+        while document(&stopped).size() > STOPPED_MAX {
+            stopped.pop_last();
+        }
+        if stopped.len() < all {
+            let message = format!(
+                "{all} users of the tenant are suspended or expired, and only of {} of them running sessions are refused: no more find place on the role. Delete those who will not come back.",
+                stopped.len()
+            );
+            self.refuse(subject, Some(account), Class::Invalid, message);
+        }
+        (!stopped.is_empty()).then(|| (STOPPED_POLICY.to_owned(), document(&stopped)))
     }
 
     /// The users that have a role in an account, by ARN, as RAM's trust policies name them.
@@ -139,10 +190,7 @@ impl Compiler<'_> {
             let mut for_a_time = user.spec.temporary_roles.iter().filter(|it| it.until.0 > self.context.now);
             grant.default || user.spec.roles.contains(&grant.role) || for_a_time.any(|it| it.name == grant.role)
         };
-        let is_in = |user: &&Arc<TenantUser>| {
-            user.spec.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|it| it == account.as_str()))
-        };
-        let arns = users.iter().filter(has).filter(is_in).map(|user| {
+        let arns = users.iter().filter(has).filter(|user| is_in(user, account)).map(|user| {
             let name = naming.user(&user.name_any(), Some(user.spec.user_name.as_str()));
             crate::names::ram_arn(facts.id.as_deref().unwrap_or_default(), "user", name.as_str())
         });
@@ -164,9 +212,7 @@ impl Compiler<'_> {
             );
             self.refuse(subject, None, Class::Invalid, message);
         }
-        let everybody =
-            |it: &&api::OidcTrust| it.subjects.iter().any(|text| text.chars().all(|c| c == '*' || c == '?'));
-        for trusted in by.oidc.iter().filter(everybody) {
+        for trusted in by.oidc.iter().filter(|it| is_everybody(it)) {
             let message = format!(
                 "a subject of {} is a wildcard alone: everybody whom that provider knows could assume the role. Name whom you mean.",
                 trusted.provider
@@ -194,6 +240,11 @@ impl Compiler<'_> {
     }
 }
 
+/// Whether a user lives in an account.
+pub(super) fn is_in(user: &TenantUser, account: &AccountName) -> bool {
+    user.spec.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|it| it == account.as_str()))
+}
+
 impl AccountFacts {
     /// Whether a SAML or OIDC provider is in this account, by its ARN.
     pub(super) fn has_provider(&self, arn: &str) -> bool {
@@ -204,4 +255,9 @@ impl AccountFacts {
         };
         arn.starts_with(&own)
     }
+}
+
+/// Whether a subject is a wildcard alone.
+fn is_everybody(trusted: &api::OidcTrust) -> bool {
+    trusted.subjects.iter().any(|text| text.chars().all(|c| c == '*' || c == '?'))
 }

@@ -39,7 +39,7 @@ impl Compiler<'_> {
         service_accounts.iter().any(|it| self.named_by(it).iter().any(on_ram))
     }
 
-    fn named_by(&self, service_account: &TenantServiceAccount) -> Vec<AccountName> {
+    pub(super) fn named_by(&self, service_account: &TenantServiceAccount) -> Vec<AccountName> {
         if service_account.accounts.is_empty() {
             return self.tenant.spec.accounts.iter().map(|it| AccountName::new(&it.name)).collect();
         }

@@ -177,7 +177,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::api::{AwsAccount, CloudAccount, CloudAccountSpec};
+    use crate::api::{AlibabaAccount, AwsAccount, CloudAccount, CloudAccountSpec};
     use crate::names::{ClusterId, TenantName};
     use crate::policy::evaluate::{Context, Layers, Principal, Request, Source, evaluate};
     use crate::policy::{AWS_TRUST_POLICY, Document};
@@ -247,6 +247,56 @@ mod tests {
         for other in ["beta", "acme-corp"] {
             assert!(!may(&trust, "sts:AssumeRole", other, &[]), "{other}");
         }
+    }
+
+    #[test]
+    fn on_alibaba_cloud_a_provider_vouches_for_whom_the_role_names() {
+        let spec = CloudAccountSpec { alibaba: Some(AlibabaAccount::default()), ..CloudAccountSpec::default() };
+        let facts = AccountFacts {
+            manifest: CloudAccount::new("account", spec).into(),
+            partition: crate::names::RAM_PARTITION.to_owned(),
+            ..facts()
+        };
+        let naming = Naming { ram: true, ..naming() };
+        let trust = Trust { facts: &facts, naming: &naming };
+        let provider = |kind: &str| format!("acs:ram::{ACCOUNT}:{kind}-provider/okta");
+        let subjects = ["acme:*".to_owned(), "robot".to_owned()];
+        let trusted = OidcTrust { provider: provider("oidc"), subjects: subjects.to_vec(), ..OidcTrust::default() };
+        let saml = facts.document(trust.saml(vec![provider("saml")]));
+        let oidc = facts.document(trust.oidc(&trusted));
+        let said = |document: &Document| serde_json::from_str::<serde_json::Value>(&document.to_json()).unwrap();
+        let condition =
+            serde_json::json!({"StringEquals": {"saml:recipient": "https://signin.aliyun.com/saml-role/sso"}});
+        let principal = serde_json::json!({"Federated": provider("saml")});
+        assert_eq!(
+            said(&saml)["Statement"],
+            serde_json::json!([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": condition}])
+        );
+        let may = |document: &Document, who: &str, context: &[(&str, &str)]| {
+            let resource = Some(Source { name: "trust".to_owned(), document: document.clone() });
+            let context = context.iter().fold(Context::new(), |context, (key, value)| context.with(key, *value));
+            let request = Request {
+                action: "sts:AssumeRole".to_owned(),
+                resource: format!("acs:ram::{ACCOUNT}:role/acme.reader"),
+                context,
+                principal: Principal::Federated { provider: provider(who) },
+            };
+            evaluate(&Layers { resource, ..Layers::default() }, &request).is_allowed()
+        };
+        let page = [("saml:recipient", "https://signin.aliyun.com/saml-role/sso")];
+        assert!(may(&saml, "saml", &page));
+        assert!(!may(&saml, "oidc", &page) && !may(&saml, "saml", &[("saml:recipient", "https://elsewhere.example")]));
+        let token = |sub, aud| [("oidc:sub", sub), ("oidc:aud", aud)];
+        for (sub, aud, is_trusted) in [
+            ("acme:olga", RAM_AUDIENCE, true),
+            ("robot", RAM_AUDIENCE, true),
+            ("acme-corp:olga", RAM_AUDIENCE, false),
+            ("robots", RAM_AUDIENCE, false),
+            ("acme:olga", "shop", false),
+        ] {
+            assert_eq!(may(&oidc, "oidc", &token(sub, aud)), is_trusted, "{sub} {aud}");
+        }
+        assert!(!may(&oidc, "saml", &token("robot", RAM_AUDIENCE)));
     }
 
     #[test]

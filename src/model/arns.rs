@@ -2,6 +2,7 @@
 
 use super::cloud::{ObjectKind, PolicyRef};
 use super::inventory::Inventory;
+use super::notebook::Notebook;
 use crate::names::{CloudName, is_ram, ram_arn, role_arn_of_ram, system_policy_arn};
 
 impl Inventory {
@@ -10,6 +11,14 @@ impl Inventory {
     pub fn notebook_arn(&self, region: &str, name: &CloudName) -> String {
         let name = name.as_str().to_ascii_lowercase();
         format!("arn:{}:sagemaker:{region}:{}:notebook-instance/{name}", self.partition, self.account)
+    }
+
+    /// The ARN of a DSW instance.
+    #[must_use]
+    pub fn dsw_arn(&self, notebook: &Notebook) -> String {
+        let workspace = notebook.build.as_ref().and_then(|build| build.workspace.as_deref()).unwrap_or_default();
+        let (region, account, id) = (&notebook.region, &self.account, &notebook.id);
+        format!("{}:paidsw:{region}:{account}:workspace/{workspace}/dswinstance/{id}", self.partition)
     }
 
     /// Whether the account is Alibaba Cloud's.
@@ -57,6 +66,13 @@ impl Inventory {
             _ => self.resolve(wanted).as_deref() == Some(arn),
         }
     }
+}
+
+/// The region in an ARN of either cloud.
+pub(super) fn region_of_arn(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    let before = if parts.next().is_some_and(is_ram) { 1 } else { 2 };
+    parts.nth(before)
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ pub use max_compute::{
     MaxComputeQuery, MaxComputeRead, MaxComputeRegion, MaxComputeRole, ToldMaxCompute, WantedGrants, WantedMaxCompute,
     WantedMaxComputeRole,
 };
-pub use notebook::{Build, Hours, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Rest, WantedNotebook};
+pub use notebook::{
+    Build, Hours, Mount, Notebook, NotebookAction, NotebookList, Notebooks, Phase, Place, Rest, WantedNotebook,
+};
 pub use profile::Profile;
 pub use role::{Role, RoleAction, SESSION_SECONDS, WantedRole};
 pub use rules::{PasswordRules, WantedRules};

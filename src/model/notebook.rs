@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::action::Effect;
+use super::arns::region_of_arn;
 use super::cloud::{ObjectId, ObjectKind, Stub, Tags, mark_of_tags};
 use super::inventory::Inventory;
-use crate::names::{CloudName, ManifestRef, Mark, TenantName, is_name_of_notebook};
+use crate::names::{CloudName, ManifestRef, Mark, TenantName, is_name_of_notebook, short_hash};
 
 /// What a notebook is doing, whatever word its cloud has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,29 +39,67 @@ impl Phase {
     }
 }
 
-/// What a notebook is made of and no list shows on SageMaker.
+/// A data set that is mounted in a notebook (DSW).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mount {
+    /// The data set's id.
+    pub dataset: String,
+    /// Whether nothing can be written to it.
+    pub read_only: bool,
+}
+
+/// What a notebook is made of. On SageMaker no list shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Build {
     /// The size of its disk in GB; none: the cloud's default.
     pub volume_gb: Option<i32>,
     /// The ARN of the role that what runs in it has (SageMaker).
     pub role: Option<String>,
-    /// The subnet (SageMaker) or the VPC with what follows it (DSW).
+    /// The VPC (DSW).
+    pub vpc: Option<String>,
+    /// The subnet (SageMaker) or vSwitch (DSW).
     pub subnet: Option<String>,
     /// Its security groups.
     pub security_groups: BTreeSet<String>,
     /// Whether its user is root on it (SageMaker).
     pub root_access: bool,
-    /// How it is stopped when nobody uses it: the lifecycle configuration (SageMaker) or the minutes (DSW).
+    /// How it is stopped when nobody uses it: the lifecycle configuration (SageMaker) or after how many minutes (DSW).
     pub idle: Option<String>,
-    /// Its image (DSW).
-    pub image: Option<String>,
+    /// Its image (DSW): as one is wanted by id or by address, and as it is known by either.
+    pub images: BTreeSet<String>,
+    /// What is mounted in it, by where (DSW).
+    pub mounts: BTreeMap<String, Mount>,
+    /// The id of the PAI workspace that it is in (DSW).
+    pub workspace: Option<String>,
+    /// The id in RAM of the user whose it is (DSW).
+    pub user: Option<String>,
+    /// Whether everyone in its workspace may use it (DSW).
+    pub public: bool,
+}
+
+impl Build {
+    /// A hash of what DSW may show in other words than it was asked for.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        let mounts: Vec<_> = self.mounts.iter().map(|(path, it)| (path, &it.dataset, it.read_only)).collect();
+        let network = (&self.vpc, &self.subnet, &self.security_groups);
+        short_hash(&format!("{:?}", (&self.images, self.volume_gb, network, mounts)))
+    }
+}
+
+/// Where a notebook of DSW is to be and whose it is, by names; their ids are known once both are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The tenant's PAI workspace.
+    pub workspace: CloudName,
+    /// The user in RAM.
+    pub user: CloudName,
 }
 
 /// A notebook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Notebook {
-    /// Its name, unique in its region.
+    /// Its name, unique in its region. DSW lets several have one name: there all but one are known by id and name.
     pub name: CloudName,
     /// Its region.
     pub region: String,
@@ -91,6 +130,12 @@ impl Notebook {
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
         mark_of_tags(&self.tags).filter(|mark| is_name_of_notebook(&self.name, mark))
+    }
+
+    /// Whether another instance of the same name stands for the manifest (DSW).
+    #[must_use]
+    pub fn is_second(&self) -> bool {
+        self.name.as_str().contains('/')
     }
 
     /// Our own act sets it on its way.
@@ -133,6 +178,8 @@ pub struct WantedNotebook {
     pub instance_type: String,
     /// What it is made of.
     pub build: Build,
+    /// Where it is and whose (DSW).
+    pub place: Option<Place>,
     /// Why it must not run; none: it may.
     pub rest: Option<Rest>,
     /// Its schedule; none: it has none.
@@ -172,6 +219,13 @@ pub enum NotebookAction {
         /// What it shall be made of.
         build: Build,
     },
+    /// Sets after how many minutes without use one that runs is stopped; none: never (DSW).
+    SetIdle {
+        /// Which.
+        name: CloudName,
+        /// The minutes.
+        after: Option<String>,
+    },
     /// Deletes one that is stopped.
     Delete(CloudName),
 }
@@ -182,7 +236,11 @@ impl NotebookAction {
     pub fn name(&self) -> &CloudName {
         match self {
             Self::Create(notebook) => &notebook.name,
-            Self::Start(name) | Self::Delete(name) | Self::Stop { name, .. } | Self::Update { name, .. } => name,
+            Self::Start(name)
+            | Self::Delete(name)
+            | Self::Stop { name, .. }
+            | Self::SetIdle { name, .. }
+            | Self::Update { name, .. } => name,
         }
     }
 }
@@ -219,7 +277,7 @@ impl Notebooks {
     pub(super) fn record(&mut self, action: &NotebookAction, effect: &Effect) {
         if let NotebookAction::Create(notebook) = action {
             let mut made = Notebook::clone(notebook);
-            if let Effect::Arn(id) = effect {
+            if let Effect::Arn(id) | Effect::Id(id) = effect {
                 made.id.clone_from(id);
             }
             self.ours.insert(notebook.name.clone(), made);
@@ -231,10 +289,17 @@ impl Notebooks {
             NotebookAction::Start(_) => notebook.goes(Phase::Starting, "Pending"),
             NotebookAction::Stop { .. } => notebook.goes(Phase::Stopping, "Stopping"),
             NotebookAction::Delete(_) => notebook.goes(Phase::Deleting, "Deleting"),
+            NotebookAction::SetIdle { after, .. } => {
+                notebook.build.iter_mut().for_each(|build| build.idle.clone_from(after));
+            }
             NotebookAction::Update { instance_type, build, .. } => {
-                notebook.goes(Phase::Updating, "Updating");
+                // DSW changes one that is stopped at once.
+                if build.workspace.is_none() {
+                    notebook.goes(Phase::Updating, "Updating");
+                }
                 notebook.instance_type.clone_from(instance_type);
-                let volume_gb = build.volume_gb.or(notebook.build.as_ref().and_then(|it| it.volume_gb));
+                let has = notebook.build.take().unwrap_or_default();
+                let volume_gb = build.volume_gb.or(has.volume_gb);
                 notebook.build = Some(Build { volume_gb, ..build.clone() });
             }
         }
@@ -267,7 +332,7 @@ impl Inventory {
         let (mut kept, mut known): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.notebooks.ours).into_iter().partition(|(_, it)| it.region != region);
         let of_region = |object: &ObjectId, stub: &Stub| {
-            object.kind == ObjectKind::Notebook && stub.arn.split(':').nth(3) == Some(region.as_str())
+            object.kind == ObjectKind::Notebook && region_of_arn(&stub.arn) == Some(region.as_str())
         };
         self.others.retain(|object, stub| !of_region(object, stub));
         let mut changed = BTreeSet::new();
@@ -306,7 +371,8 @@ impl Inventory {
                 self.notebooks.ours.insert(notebook.name.clone(), notebook);
             }
             mark => {
-                let stub = Stub { arn: notebook.id, mark, mark_read: true };
+                let arn = if self.is_ram() { self.dsw_arn(&notebook) } else { notebook.id };
+                let stub = Stub { arn, mark, mark_read: true };
                 self.others.insert(ObjectId::notebook(&notebook.name), stub);
             }
         }

@@ -36,9 +36,9 @@ impl Inventory {
     /// Our objects of which something is shown by no bulk call.
     #[must_use]
     pub fn with_hidden_parts(&self) -> Vec<ObjectId> {
-        let users = self.users.keys().map(ObjectId::user).chain(self.notebooks.ours.keys().map(ObjectId::notebook));
+        let users = self.users.keys().map(ObjectId::user);
         if !self.is_ram() {
-            return users.collect();
+            return users.chain(self.notebooks.ours.keys().map(ObjectId::notebook)).collect();
         }
         let rest = self.groups.keys().map(ObjectId::group).chain(self.policies.keys().map(ObjectId::policy));
         let max_compute = self.max_compute_hidden().into_iter().map(|(object, _)| object);
@@ -166,6 +166,7 @@ impl Inventory {
         let stays = |arn: &String| ram_policy(arn).is_none_or(|(_, system)| system) || there.contains(arn);
         self.users.values_mut().for_each(|user| user.attached.retain(stays));
         self.groups.values_mut().for_each(|group| group.attached.retain(stays));
+        self.roles.values_mut().for_each(|role| role.attached.retain(stays));
     }
 
     /// Compares how often each of our policies is attached with what is known. Where that has changed since the last sweep

@@ -17,8 +17,15 @@ const IDLE_SCRIPT: &str = "tenantry-idle-";
 const IDLE_VERSION: u32 = 1;
 
 /// Tag key on a notebook that was stopped because its manifest, or a change of it, asks for that: it starts again once
-/// nothing does. One that its user, or idleness, stopped does not carry it.
+/// nothing does. One that its user, its schedule or idleness stopped does not carry it. Says `due` on one whose time to stop
+/// came while it started.
 pub const TAG_STOPPED: &str = "tenantry.dev/stopped";
+
+/// Label key on a DSW instance with the name that the operator gave it: whoever may change it may rename it.
+pub const LABEL_NAME: &str = "tenantry.dev/name";
+/// Label key on a DSW instance with a hash of what was asked of it last: DSW may show image, disk, network and data sets in
+/// other words than they were asked for.
+pub const LABEL_ASKED: &str = "tenantry.dev/asked";
 
 impl Naming {
     /// A notebook. On SageMaker `<tenant>--<name>-<hash>`: no tenant's name holds `--`, so `acme--*` is never another

@@ -55,7 +55,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &AccountName, inventory: &Invent
     }
     account.list_notebooks();
     for (name, claims) in &target.notebooks {
-        account.notebook(name, claims);
+        account.notebook(name, claims, target.workspace.as_ref());
     }
     for (name, claims) in &target.roles {
         account.role(name, claims);

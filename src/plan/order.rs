@@ -25,8 +25,8 @@ enum Event {
     Emptied(String),
 }
 
-/// Puts steps in an order that respects what they need, revocations first, and completes [`Step::needs`]: a step may
-/// come with needs of its own, as indices into `steps`.
+/// Puts steps in an order that respects what they need: what suspends, then revocations, then the rest. Completes
+/// [`Step::needs`]: a step may come with needs of its own, as indices into `steps`.
 pub(super) fn sorted(tenant: &TenantName, mut steps: Vec<Step>) -> Vec<Step> {
     let mut bringers: BTreeMap<Event, Vec<usize>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
@@ -47,16 +47,17 @@ pub(super) fn sorted(tenant: &TenantName, mut steps: Vec<Step>) -> Vec<Step> {
 
     let mut placed: Vec<usize> = Vec::with_capacity(steps.len());
     let mut position = vec![usize::MAX; steps.len()];
-    let mut left: BTreeSet<(super::Rank, usize)> = steps.iter().enumerate().map(|(i, step)| (step.rank, i)).collect();
+    let place = |(index, step): (usize, &Step)| (!super::takes_access_away(&step.action), step.rank, index);
+    let mut left: BTreeSet<(bool, super::Rank, usize)> = steps.iter().enumerate().map(place).collect();
     while let Some(next) = left
         .iter()
-        .find(|(_, index)| needs[*index].iter().all(|before| position[*before] != usize::MAX))
+        .find(|(_, _, index)| needs[*index].iter().all(|before| position[*before] != usize::MAX))
         .or_else(|| left.first())
         .copied()
     {
         left.remove(&next);
-        position[next.1] = placed.len();
-        placed.push(next.1);
+        position[next.2] = placed.len();
+        placed.push(next.2);
     }
     for (index, step) in steps.iter_mut().enumerate() {
         step.needs = needs[index].iter().map(|before| position[*before]).filter(|at| *at < position[index]).collect();

@@ -253,6 +253,7 @@ fn notebook_line(action: &NotebookAction) -> (char, &'static str, String) {
         NotebookAction::Create(_) => ('+', "notebook", name.to_string()),
         NotebookAction::Delete(_) => ('-', "notebook", name.to_string()),
         NotebookAction::Update { .. } => ('~', "notebook", name.to_string()),
+        NotebookAction::SetIdle { .. } => ('~', "idle", format!("notebook {name}")),
         NotebookAction::Start(_) => ('~', "start", format!("notebook {name}")),
         NotebookAction::Stop { .. } => ('~', "stop", format!("notebook {name}")),
     }

@@ -6,7 +6,7 @@ use super::account::{Account, Standing, last_part};
 use super::conduct::OWN_INLINE;
 use super::{Action, Draft, Rank};
 use crate::model::{
-    Class, CloudAction, ClusterAction, ObjRef, ObjectId, ObjectKind, Role, RoleAction, SESSION_SECONDS, Tags,
+    Class, CloudAction, ClusterAction, ObjRef, ObjectId, ObjectKind, Read, Role, RoleAction, SESSION_SECONDS, Tags,
     WantedRole,
 };
 use crate::names::{ADOPT, CloudName, ManifestRef, TAG_TENANT};
@@ -121,6 +121,11 @@ impl Account<'_, '_, '_> {
             return;
         }
         let Some(seen) = self.inventory.roles.get(&object.name).cloned() else { return };
+        // What was not read yet is asked for whatever statuses say: a suspension must not wait.
+        if self.inventory.is_unread(object) {
+            self.draft.read(self.name, Read::Object(object.clone()));
+            return;
+        }
         let denies = |inline: &BTreeMap<String, Document>| -> BTreeMap<String, Document> {
             let ours = inline.iter().filter(|(name, document)| name.starts_with(OWN_INLINE) && document.only_denies());
             ours.map(|(name, document)| (name.clone(), document.clone())).collect()

@@ -294,6 +294,9 @@ impl Account<'_, '_, '_> {
 
     /// Its members go with it.
     pub(super) fn remove_workspace(&mut self, name: &CloudName, subject: &ManifestRef) {
+        if self.has_instances(name, subject) {
+            return;
+        }
         self.on_workspace(subject, Rank::Revoke, WorkspaceAction::Delete(name.clone()), Vec::new());
     }
 

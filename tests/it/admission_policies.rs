@@ -14,7 +14,7 @@ use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tenantry::api::{Tenant, TenantUser};
+use tenantry::api::{Tenant, TenantNotebook, TenantUser};
 use testbed::apply::apply;
 use testbed::{ControlPlane, until};
 use tokio::time::{Instant, sleep};
@@ -64,6 +64,8 @@ spec:
 {apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: acme}, spec: {deletionProtection: true, definitionNamespaces: [tenancy]}}
 ---
 {apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: umbra}, spec: {}}
+---
+{apiVersion: tenantry.dev/v1alpha1, kind: Tenant, metadata: {name: lumen}, spec: {accounts: [{name: aws}], limits: {instanceTypes: [ml.t3.medium, ml.t3.large]}}}
 ---
 {apiVersion: tenantry.dev/v1alpha1, kind: TenantUser, metadata: {name: alice, namespace: acme}, spec: {tenant: acme}}
 ---
@@ -180,7 +182,56 @@ async fn admission_policies_hold() {
     the_operator_stays_in_its_namespaces(&operator, &admin).await;
     the_operator_restarts_workloads_and_does_no_more(&operator, &admin).await;
     labels_are_the_operators(&operator, &admin, &control_plane.impersonate("mallory", &[])).await;
+    notebooks_are_what_their_tenant_allows(&admin).await;
     protection_ends_with_the_field(&admin).await;
+}
+
+async fn notebooks_are_what_their_tenant_allows(admin: &Client) {
+    let notebooks: Api<TenantNotebook> = Api::namespaced(admin.clone(), "free");
+    let notebook = |name: &str, tenant: &str, account: &str, typed: &str| {
+        let spec = json!({"tenant": tenant, "user": "alice", "account": account, "instanceType": typed});
+        serde_json::from_value::<TenantNotebook>(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
+    };
+    let make = |notebook: TenantNotebook| {
+        let notebooks = notebooks.clone();
+        async move { notebooks.create(&PostParams::default(), &notebook).await }
+    };
+    let change = |spec: Value| {
+        let (notebooks, patch) = (notebooks.clone(), Patch::Merge(spec));
+        async move { notebooks.patch("lab", &PatchParams::default(), &patch).await }
+    };
+    const TYPE: &str =
+        "is not allowed: spec.limits.instanceTypes of Tenant lumen has ml.t3.medium, ml.t3.large. Choose one";
+    let large = notebook("large", "lumen", "aws", "ml.p3.16xlarge");
+    eventually("limits", || async { refusal(make(large.clone()).await).is_some() }).await;
+    refused(make(large.clone()).await, &format!("spec.instanceType: ml.p3.16xlarge {TYPE}"));
+    let elsewhere = notebook("elsewhere", "lumen", "aws-two", "ml.t3.large");
+    refused(make(elsewhere).await, "spec.account: tenant lumen is not in account aws-two. Add it to spec.accounts");
+    // A Tenant that says nothing of types, one that is not there yet, and what is only tried.
+    refused(make(notebook("none", "umbra", "aws", "ml.p3.16xlarge")).await, "tenant umbra is not in account aws");
+    accepted(make(notebook("early", "nobody", "aws", "ml.p3.16xlarge")).await);
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    accepted(notebooks.create(&dry, &large).await);
+
+    // What is there can be changed, but not to another type that is not allowed.
+    accepted(make(notebook("lab", "lumen", "aws", "ml.t3.medium")).await);
+    let tenants: Api<Tenant> = Api::all(admin.clone());
+    let less = Patch::Merge(json!({"spec": {"accounts": [], "limits": {"instanceTypes": ["ml.t3.large"]}}}));
+    tenants.patch("lumen", &PatchParams::default(), &less).await.unwrap();
+    let back = notebook("back", "lumen", "aws", "ml.t3.medium");
+    eventually("the lower limit", || async {
+        let said = refusal(make(back.clone()).await);
+        let _ = notebooks.delete("back", &DeleteParams::default()).await;
+        said.is_some()
+    })
+    .await;
+    accepted(change(json!({"spec": {"volumeSizeGb": 20, "state": "Stopped"}})).await);
+    accepted(change(json!({"metadata": {"finalizers": ["tenantry.dev/test"], "labels": {"a": "b"}}})).await);
+    refused(change(json!({"spec": {"instanceType": "ml.p3.16xlarge"}})).await, "ml.p3.16xlarge is not allowed");
+    accepted(change(json!({"spec": {"instanceType": "ml.t3.large"}})).await);
+    let status = Patch::Merge(json!({"status": {"state": "InService"}}));
+    accepted(notebooks.patch_status("lab", &PatchParams::default(), &status).await);
+    accepted(change(json!({"metadata": {"finalizers": null}})).await);
 }
 
 async fn what_is_protected_stays(admin: &Client) {

@@ -16,10 +16,10 @@ use crate::support::{
 };
 use crate::tenant::launch;
 
-const AUDIENCE: &str = "sts.amazonaws.com";
+pub const AUDIENCE: &str = "sts.amazonaws.com";
 
 /// A CloudAccount whose OIDC provider stands for that issuer.
-async fn account(world: &World, issuer: &str, more: &str) {
+pub async fn account(world: &World, issuer: &str, more: &str) {
     let (url, provider) = (world.moto.url(), issuer.trim_start_matches("https://"));
     let manifest = format!(
         "---\napiVersion: tenantry.dev/v1alpha1\nkind: CloudAccount\nmetadata: {{name: {ACCOUNT}}}\nspec:\n  \
@@ -29,7 +29,7 @@ async fn account(world: &World, issuer: &str, more: &str) {
     world.apply(&manifest).await;
 }
 
-fn role(tenant: &str, name: &str, more: &str) -> String {
+pub fn role(tenant: &str, name: &str, more: &str) -> String {
     format!(
         "---\napiVersion: tenantry.dev/v1alpha1\nkind: TenantRole\nmetadata: {{name: {name}, namespace: {}}}\n\
          spec:\n  tenant: {tenant}\n{more}\n",
@@ -61,7 +61,7 @@ async fn make(world: &World, name: &str, more: &str) {
 }
 
 /// A world with two tenants, and what each has in one bucket.
-async fn two_tenants() -> World {
+pub async fn two_tenants() -> World {
     let world = own(launch().argument("--fresh-write=0"), "").await;
     let root = Credentials::root();
     for path in ["/data", "/data/acme/shared", "/data/acme/alice", "/data/beta/shared", "/data/beta/alice"] {
@@ -79,12 +79,12 @@ async fn two_tenants() -> World {
     world
 }
 
-async fn role_arn(world: &World, name: &str) -> String {
+pub async fn role_arn(world: &World, name: &str) -> String {
     world.moto.iam().get_role().role_name(name).send().await.unwrap().role.unwrap().arn
 }
 
 /// A session that a token opens, or AWS's code.
-async fn with_token(world: &World, role: &str, token: &str) -> Result<Credentials, String> {
+pub async fn with_token(world: &World, role: &str, token: &str) -> Result<Credentials, String> {
     let nobody = Credentials::new("AKIANOBODY", "none");
     let asked = world.moto.sts_as(&nobody).assume_role_with_web_identity();
     let asked = asked.role_arn(role).role_session_name("pod").web_identity_token(token).send().await;
@@ -93,14 +93,19 @@ async fn with_token(world: &World, role: &str, token: &str) -> Result<Credential
 }
 
 /// A session of a role with session tags, or AWS's code.
-async fn assumed(world: &World, who: &Credentials, role: &str, tags: &[(&str, &str)]) -> Result<Credentials, String> {
+pub async fn assumed(
+    world: &World,
+    who: &Credentials,
+    role: &str,
+    tags: &[(&str, &str)],
+) -> Result<Credentials, String> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build().unwrap()).collect();
     let asked = world.moto.sts_as(who).assume_role().role_arn(role).role_session_name("alice").set_tags(Some(tags));
     let answer = asked.send().await.map_err(|refused| refused.code().unwrap_or_default().to_owned())?;
     Ok(Credentials::session(&answer.credentials.unwrap()))
 }
 
-async fn reads(world: &World, who: &Credentials, path: &str) -> bool {
+pub async fn reads(world: &World, who: &Credentials, path: &str) -> bool {
     match world.moto.s3(who, "GET", path, "").await {
         (200, _) => true,
         (403, _) => false,
@@ -108,7 +113,7 @@ async fn reads(world: &World, who: &Credentials, path: &str) -> bool {
     }
 }
 
-async fn key_of(world: &World, tenant: &str) -> Credentials {
+pub async fn key_of(world: &World, tenant: &str) -> Credentials {
     let secret = of::<Secret>(world, &definitions(tenant)).get("alice-aws").await.unwrap();
     Credentials::new(&text(&secret, "AWS_ACCESS_KEY_ID"), &text(&secret, "AWS_SECRET_ACCESS_KEY"))
 }
@@ -136,7 +141,8 @@ async fn pods_and_people_work_without_keys_and_are_stopped_at_once() {
     let stranger = world.control_plane.token("beta", "trainer", AUDIENCE).await;
     let default = world.control_plane.token("acme", "default", AUDIENCE).await;
     let elsewhere = world.control_plane.token("acme", "trainer", "vault").await;
-    let forged = format!("{}x", &token[..token.len() - 1]);
+    let (said, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{said}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
     for (role, token, code) in [
         (&others, &token, "AccessDenied"),
         (&arn, &stranger, "AccessDenied"),
@@ -293,6 +299,7 @@ async fn what_would_open_more_than_is_meant_is_refused() {
     world.apply(&role("acme", "ci", &trusted(&provider, "*"))).await;
     let refused = says(world, &roles, "ci", "False", "Invalid").await;
     assert!(message(&refused).contains("everybody whom that provider knows"), "{}", message(&refused));
+    assert!(world.moto.iam().get_role().role_name("acme.ci").send().await.is_err(), "nobody is let in");
     world.apply(&role("acme", "ci", &trusted(&provider, "system:serviceaccount:acme:def*"))).await;
     ready(world, &roles, "ci").await;
     let token = world.control_plane.token("acme", "default", AUDIENCE).await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tenantry::api::{Tenant, TenantNotebook, TenantUser};
 use testbed::aws::Credentials;
@@ -162,10 +162,34 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
     };
     let said = refused("foreign", "bob", "").await;
     assert!(said.contains("no TenantUser bob in tenant nb"), "{said}");
-    let said = refused("large", "alice", "  instanceType: ml.p3.16xlarge").await;
+    // What the Tenant says of types and accounts the API server sees itself. A dry run is let through: the Tenant may be
+    // changed beside it. Where the notebook comes before its Tenant, its status says it.
+    for (name, more, why) in [
+        (
+            "large",
+            "  instanceType: ml.p3.16xlarge",
+            "ml.p3.16xlarge is not allowed: spec.limits.instanceTypes of Tenant nb has ml.t3.medium, ml.t3.large",
+        ),
+        ("elsewhere", "  account: nowhere", "tenant nb is not in account nowhere"),
+    ] {
+        let manifest = notebook("nb", &defs, name, "alice", more);
+        let object: TenantNotebook = serde_saphyr::from_str(manifest.trim_start_matches("---\n")).unwrap();
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        notebooks.create(&dry, &object).await.unwrap();
+        let said = notebooks.create(&PostParams::default(), &object).await.unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+    let early = definitions("late");
+    let large = notebook("late", &early, "large", "alice", "  instanceType: ml.p3.16xlarge");
+    world
+        .apply(&(namespace(&early) + &large + &notebook("late", &early, "elsewhere", "alice", "  account: nowhere")))
+        .await;
+    world.apply(&(tenant("late", limits) + &user("late", &early, "alice", ""))).await;
+    let waiting = of::<TenantNotebook>(world, &early);
+    let said = message(&says(world, &waiting, "large", "False", "LimitExceeded").await);
     assert!(said.contains("ml.p3.16xlarge is not allowed") && said.contains("ml.t3.medium, ml.t3.large"), "{said}");
-    let said = refused("elsewhere", "alice", "  account: nowhere").await;
-    assert!(said.contains("tenant nb is not in account nowhere"), "{said}");
+    let said = message(&says(world, &waiting, "elsewhere", "False", "Invalid").await);
+    assert!(said.contains("tenant late is not in account nowhere"), "{said}");
     let said = refused("half", "alice", "  aws: {subnetId: subnet-1}").await;
     assert!(said.contains("go together"), "{said}");
     assert!(!world.moto.calls().await.contains_key("CreateNotebookInstance"), "nothing was asked of the cloud");
@@ -197,8 +221,25 @@ async fn what_a_notebook_cannot_be_is_said_before_any_call() {
         assert!(said.contains(why), "{said}");
     }
 
-    // Who is deleted uses no notebook any more; the manifest says what became of it.
+    // A limit that becomes lower takes nothing away, and lets everything else of the notebook be changed.
+    world.apply(&tenant("nb", "  limits: {instanceTypes: [ml.t3.large]}")).await;
+    says(world, &notebooks, "lab", "False", "LimitExceeded").await;
+    let labelled = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}, "spec": {"volumeSizeGb": 11}}));
+    notebooks.patch("lab", &PatchParams::default(), &labelled).await.unwrap();
+    let typed = Patch::Merge(json!({"spec": {"instanceType": "ml.p3.16xlarge"}}));
+    let said = notebooks.patch("lab", &PatchParams::default(), &typed).await.unwrap_err().to_string();
+    assert!(said.contains("ml.p3.16xlarge is not allowed"), "{said}");
+    let name = cloud_name(&notebooks.get("lab").await.unwrap());
+    assert_eq!(seen(world, &name).await["NotebookInstanceStatus"], "InService");
+    world.apply(&tenant("nb", "")).await;
+
+    // Who is deleted uses no notebook any more; it is stopped first, and the manifest says what became of it.
+    ready(world, &notebooks, "lab").await;
+    world.moto.reset_calls().await;
     delete(world, &of::<TenantUser>(world, &defs), "alice").await;
+    let calls: Vec<String> = world.moto.requests().await.into_iter().map(|call| call.action).collect();
+    let at = |action: &str| calls.iter().position(|it| it == action).unwrap_or_else(|| panic!("{action}: {calls:?}"));
+    assert!(at("StopNotebookInstance") < at("DeleteUser"), "{calls:?}");
     let lab = world.until(notebooks, "lab", "is stopped", |it| state(it) == "Stopped").await;
     assert!(message(&lab).contains("no TenantUser alice"), "{}", message(&lab));
 }
@@ -252,9 +293,11 @@ async fn a_notebook_keeps_its_hours_and_stops_when_nobody_uses_it() {
     world.apply(&notebook("nb", &defs, "idle", "alice", &hours(&format!("start: {now}")))).await;
     world.until(notebooks.clone(), "idle", "starts", |it| state(it) == "InService").await;
     ready(world, &notebooks, "idle").await;
-    for (never, why) in
-        [("start: \"0 0 30 2 *\"".to_owned(), "never comes"), ("start: \"61 0 * * *\"".to_owned(), "is no schedule")]
-    {
+    // What the API server does not see of these.
+    for (never, why) in [
+        ("start: \"0 0 30,31 2 *\"".to_owned(), "never comes"),
+        ("start: \"0 0 * foo *\"".to_owned(), "is no schedule"),
+    ] {
         world.apply(&notebook("nb", &defs, "idle", "alice", &hours(&never))).await;
         let told = |it: &TenantNotebook| message(it).contains(why);
         world.until(notebooks.clone(), "idle", why, told).await;

@@ -61,6 +61,12 @@ impl Call {
         Self { rest: Some(Rest { method, path, region, body: None }), ..Self::of(Service::Pai, action) }
     }
 
+    /// A call of PAI's notebooks in a region, the same.
+    pub(super) fn dsw(region: &str, action: &'static str, method: &'static str, path: &str) -> Self {
+        let (path, region) = (format!("/api/v2/{path}"), region.to_owned());
+        Self { rest: Some(Rest { method, path, region, body: None }), ..Self::of(Service::Dsw, action) }
+    }
+
     fn of(service: Service, action: &'static str) -> Self {
         Self { service, action, query: Vec::new(), form: Vec::new(), odps: None, rest: None, repeatable: true }
     }
@@ -113,7 +119,19 @@ impl Call {
 
     /// As policies name it, such as `ram:CreateUser`.
     pub(super) fn permission(&self) -> String {
-        format!("{}:{}", self.service.code(), self.action)
+        // DSW asks for some by the way in which the instance is paid (PAI, "Workspace roles and permissions").
+        let action = match (self.service, self.action) {
+            (Service::Dsw, "CreateInstance") => "CreatePostPaidInstance",
+            (Service::Dsw, "UpdateInstance") => "UpdatePostPaidInstance",
+            (Service::Dsw, "DeleteInstance") => "DeletePostPaidInstance",
+            (_, action) => action,
+        };
+        format!("{}:{action}", self.service.code())
+    }
+
+    /// Whether what came as a success says itself that it is none, as DSW's answers may.
+    pub(super) fn is_refused(&self, body: &[u8]) -> bool {
+        self.service == Service::Dsw && self.read(body).is_some_and(|answer| answer["Success"] == false)
     }
 
     /// What an answer says; none where it is not what this service answers with.

@@ -72,6 +72,7 @@ impl Alibaba {
             domain: tokio::sync::Mutex::default(),
             empty_recycle_bin: settings.empty_recycle_bin,
             older_odps: AtomicBool::new(false),
+            in_doubt: Default::default(),
         })
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Service {
     Odps,
     /// PAI's workspaces.
     Pai,
+    /// PAI's notebooks.
+    Dsw,
 }
 
 impl Service {
@@ -25,6 +27,7 @@ impl Service {
             // Its requests carry none.
             Self::Odps => "",
             Self::Pai => "2021-02-04",
+            Self::Dsw => "2022-01-01",
         }
     }
 
@@ -36,6 +39,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Odps => "odps",
             Self::Pai => "pai",
+            Self::Dsw => "dsw",
         }
     }
 
@@ -47,6 +51,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Odps => "odps",
             Self::Pai => "paiworkspace",
+            Self::Dsw => "paidsw",
         }
     }
 
@@ -58,6 +63,7 @@ impl Service {
             Self::Sts => format!("sts.{region}.aliyuncs.com"),
             Self::Odps => format!("service.{region}.maxcompute.aliyun.com"),
             Self::Pai => format!("aiworkspace.{region}.aliyuncs.com"),
+            Self::Dsw => format!("pai-dsw.{region}.aliyuncs.com"),
         }
     }
 }
@@ -82,6 +88,11 @@ impl Endpoints {
         let url = self.instead.clone().unwrap_or_else(|| format!("https://{}", service.host(region)));
         let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).to_owned();
         (url, host)
+    }
+
+    /// The account's own region.
+    pub(super) fn region(&self) -> &str {
+        &self.region
     }
 
     /// Whether calls go to Alibaba Cloud's own endpoints.

@@ -16,7 +16,9 @@ mod keys;
 mod lists;
 mod logins;
 mod max_compute;
+mod notebooks;
 mod odps;
+mod opening;
 mod passwords;
 mod policies;
 mod rates;
@@ -29,7 +31,7 @@ mod users;
 mod wire;
 mod workspaces;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
@@ -45,6 +47,7 @@ use crate::names::CloudName;
 
 pub use self::connect::{Identity, Settings};
 pub use self::credentials::{AssumeRole, Credentials};
+pub use self::opening::address_of_notebook;
 
 /// One Alibaba Cloud account, reached with one set of credentials. Its [API budget](super::budget::Budget) is the
 /// account's, whoever else calls it.
@@ -57,6 +60,8 @@ pub struct Alibaba {
     empty_recycle_bin: bool,
     /// Whether MaxCompute accepts only the older of its signatures.
     older_odps: AtomicBool,
+    /// Notebooks of which nobody knows whether they were made: their creation had no clear answer.
+    in_doubt: Mutex<BTreeSet<CloudName>>,
 }
 
 impl Alibaba {
@@ -126,11 +131,10 @@ impl Cloud for Alibaba {
             Read::LastUse { user, id } => keys::last_use(self, &act, user, id).await,
             Read::Login(user) => logins::read(&act, user).await,
             Read::Tags(policy) => read::tags(&act, policy).await,
-            Read::Notebooks(_) => Err(act.fault(
-                Class::Invalid,
-                "paidsw:CreateInstance",
-                "notebooks on Alibaba Cloud are not supported yet",
-            )),
+            Read::Notebooks(region) => {
+                let act = self.act(format!("the notebooks in {region}"), Priority::Normal);
+                notebooks::list(&act, region, inventory).await
+            }
             Read::Object(object) => read::object(self, &act, object, inventory).await,
             Read::Mark(object) => read::mark(self, &act, object, inventory).await,
             Read::MaxCompute(asked) => max_compute::read(self, &act, asked).await,
@@ -154,9 +158,8 @@ impl Cloud for Alibaba {
                 ObjectKind::User => users::set_tags(self, &act, &of.name, set, unset).await,
                 ObjectKind::Policy => policies::set_tags(&act, &of.name, set, unset).await,
                 ObjectKind::Role => roles::set_tags(&act, &of.name, set, unset).await,
-                ObjectKind::Group | ObjectKind::Notebook | ObjectKind::MaxCompute | ObjectKind::Workspace => {
-                    groups::set_tags(&act)
-                }
+                ObjectKind::Notebook => notebooks::set_labels(&act, &of.name, set, unset, inventory).await,
+                ObjectKind::Group | ObjectKind::MaxCompute | ObjectKind::Workspace => groups::set_tags(&act),
             },
             CloudAction::SetProfile { user, profile } => users::set_profile(self, &act, user, profile).await,
             CloudAction::SetBoundary { .. } => {
@@ -184,11 +187,7 @@ impl Cloud for Alibaba {
                 logins::set(&act, user, password, *reset_required).await
             }
             CloudAction::DeleteLogin(user) => logins::delete(&act, user).await,
-            CloudAction::Notebook(_) => Err(act.fault(
-                Class::Invalid,
-                "paidsw:CreateInstance",
-                "notebooks on Alibaba Cloud are not supported yet",
-            )),
+            CloudAction::Notebook(action) => notebooks::execute(self, &act, action, inventory).await,
             CloudAction::MaxCompute(action) => max_compute::execute(self, &act, action).await,
             CloudAction::Workspace(action) => workspaces::execute(&act, action, inventory).await,
         }

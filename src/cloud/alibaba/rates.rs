@@ -18,7 +18,7 @@ pub(super) fn documented(call: &Call) -> Option<f64> {
         Service::Ims if begins(&["Get", "List"]) => 350.0,
         Service::Ims => 150.0,
         Service::Sts => 100.0,
-        Service::Odps | Service::Pai => return None,
+        Service::Odps | Service::Pai | Service::Dsw => return None,
     })
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::call::Call;
 use super::refusal::Refused;
-use super::{Alibaba, kind, lists, policies, roles, shapes, workspaces};
+use super::{Alibaba, kind, lists, notebooks, policies, roles, shapes, workspaces};
 use crate::cloud::ownership::{mark_of, not_owned};
 use crate::model::{Class, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, User};
 use crate::names::{CloudName, ClusterId, inline_of_description};
@@ -25,7 +25,7 @@ pub(super) async fn object(
         ObjectKind::User => user(cloud, act, &object.name, &cluster).await,
         ObjectKind::Group => group(cloud, act, &object.name, &cluster).await,
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
-        ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Notebook => notebooks::one(act, &object.name, inventory).await,
         ObjectKind::Role => role(cloud, act, &object.name, &cluster).await,
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,
@@ -44,7 +44,7 @@ pub(super) async fn mark(
         ObjectKind::User => user_alone(cloud, act, &object.name).await.map(Finding::User),
         ObjectKind::Group => group_alone(act, &object.name).await.map(Finding::Group),
         ObjectKind::Policy => policy(cloud, act, &object.name).await.map(Finding::Policy),
-        ObjectKind::Notebook => Ok(Finding::Absent),
+        ObjectKind::Notebook => notebooks::one(act, &object.name, inventory).await,
         ObjectKind::Role => roles::read_alone(cloud, act, &object.name).await.map(Finding::Role),
         ObjectKind::MaxCompute => Ok(Finding::Absent),
         ObjectKind::Workspace => workspaces::one(act, &object.name, inventory).await,

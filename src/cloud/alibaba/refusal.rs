@@ -10,6 +10,9 @@ use super::odps;
 use crate::cloud::wording::tidy;
 use crate::model::{Class, Fault};
 
+/// What DSW answers for everything but bad input (PAI-DSW API reference): what it means, only the status and words tell.
+const INTERNAL: &str = "InternalError";
+
 /// A call that failed: the cloud's code, where it answered with one, and the fault that it is unless the caller knows
 /// better.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Refused {
     pub(super) fn absent(&self) -> bool {
         self.code.starts_with("EntityNotExist")
             || self.code.starts_with("NoSuch")
-            || (is_number(&self.code) && self.status == 404)
+            || ((is_number(&self.code) || self.code == INTERNAL) && self.status == 404)
     }
 
     /// Whether it is there already, or hangs there.
@@ -126,8 +129,9 @@ pub(super) fn classify(code: &str, status: u16) -> Class {
         _ if begins(&["NoPermission", "Forbidden", "AccessDenied", "AuthenticationFail"]) || code == "Inactive" => {
             Class::AccessDenied
         }
-        _ if begins(&["LimitExceeded"]) => Class::QuotaExceeded,
+        _ if begins(&["LimitExceeded"]) || code.contains("Quota") => Class::QuotaExceeded,
         _ if begins(&["EntityAlreadyExists", "WorkspaceNameAlreadyExists"]) => Class::NotOwned,
+        "ValidationError" => Class::Invalid,
         // PAI's own codes are numbers; there is no list of them.
         _ if is_number(code) && status == 400 => Class::Invalid,
         _ if begins(&["EntityNotExist", "DeleteConflict", "SignatureNonceUsed"]) => Class::Transient,

@@ -85,10 +85,12 @@ impl Wire {
         let wait = came.as_ref().ok().and_then(|answer| answer.retry_after);
         let answer = match came {
             Err(silence) => Err(Refused::silent(silence, &about)),
-            Ok(answer) if answer.status == 200 => call.read(&answer.body).ok_or_else(|| {
-                let words = format!("{place} answered with something that is no JSON");
-                Refused::odd(Fault::new(Class::Transient, &permission, object, words))
-            }),
+            Ok(answer) if answer.status == 200 && !call.is_refused(&answer.body) => {
+                call.read(&answer.body).ok_or_else(|| {
+                    let words = format!("{place} answered with something that is no JSON");
+                    Refused::odd(Fault::new(Class::Transient, &permission, object, words))
+                })
+            }
             Ok(answer) => Err(Refused::of(&answer, &about, Timestamp::now())),
         };
         let outcome = answer.as_ref().err().map_or("ok", Refused::outcome);
@@ -107,6 +109,8 @@ impl Wire {
 fn family_of(call: &Call) -> Family {
     if call.service == Service::Sts {
         Family::Token
+    } else if call.service == Service::Dsw {
+        Family::Notebook
     } else if ["Get", "List", "Show"].iter().any(|head| call.action.starts_with(head)) {
         Family::Read
     } else {

@@ -206,7 +206,7 @@ fn explained(act: &Act<'_>, region: &str, refused: Refused) -> Fault {
 }
 
 /// Reads a list to its end: pages are numbered, and the last is the one with which all that there are were read.
-async fn pages(act: &Act<'_>, call: impl Fn() -> Call, field: &str) -> Result<Vec<Value>, Refused> {
+pub(super) async fn pages(act: &Act<'_>, call: impl Fn() -> Call, field: &str) -> Result<Vec<Value>, Refused> {
     let mut all = Vec::new();
     for number in 1_u32.. {
         let call = call().with("PageNumber", number).with("PageSize", PAGE);
@@ -235,7 +235,7 @@ fn id_of(workspace: &CloudName, inventory: &Mutex<Inventory>) -> Option<String> 
 }
 
 /// Ids are numbers, and come as texts.
-fn id(value: &Value) -> Option<String> {
+pub(super) fn id(value: &Value) -> Option<String> {
     let text = value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()));
     text.filter(|text| !text.is_empty())
 }

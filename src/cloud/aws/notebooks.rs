@@ -52,7 +52,10 @@ impl Aws {
             NotebookAction::Start(_) => "StartNotebookInstance",
             NotebookAction::Stop { .. } => "StopNotebookInstance",
             NotebookAction::Delete(_) => "DeleteNotebookInstance",
-            NotebookAction::Create(_) | NotebookAction::Update { .. } => "UpdateNotebookInstance",
+            // Only DSW has idleness apart from the rest.
+            NotebookAction::Create(_) | NotebookAction::Update { .. } | NotebookAction::SetIdle { .. } => {
+                "UpdateNotebookInstance"
+            }
         };
         if let NotebookAction::Update { instance_type, build, .. } = action {
             changeable(&mut input, instance_type, build);
@@ -320,7 +323,7 @@ fn build_of(notebook: &Value) -> Build {
         security_groups: groups.filter_map(Value::as_str).map(str::to_owned).collect(),
         root_access: notebook["RootAccess"] == "Enabled",
         idle: text(notebook, "NotebookInstanceLifecycleConfigName"),
-        image: None,
+        ..Build::default()
     }
 }
 

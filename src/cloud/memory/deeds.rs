@@ -35,6 +35,7 @@ impl World {
         own: impl Fn(&CloudName) -> Option<String>,
     ) -> Result<Effect, Fault> {
         self.guard(action);
+        self.guard_notebooks(action);
         match action {
             CloudAction::CreateGroup(group) => self.create_group(group),
             CloudAction::CreateUser(user) => self.create_user(user),

@@ -2,20 +2,23 @@
 //! a user, deletions that what hangs on the object refuses, and inline policies that are policies of their own. What
 //! takes the operator's client several calls takes as many here, and each may be the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 
 use super::world::World;
 use super::{MemoryCloud, operation_of};
 use crate::model::{
-    Class, CloudAction, Effect, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, Sweep, Tags, User,
-    mark_of_tags,
+    Class, CloudAction, Effect, Fault, Finding, Group, Inventory, ObjectId, ObjectKind, Policy, Role, RoleAction,
+    Sweep, Tags, User, mark_of_tags,
 };
 use crate::names::{
     CloudName, TAG_CLUSTER, inline_description, inline_of_description, inline_policy, ram_arn, tenant_path,
 };
 use crate::policy::Document;
+
+/// The ARNs of policies, and what stands for inline ones.
+type Edges = (BTreeSet<String>, BTreeMap<String, Document>);
 
 const CUSTOM: usize = 10;
 const SYSTEM: usize = 20;
@@ -33,7 +36,10 @@ pub(super) async fn execute(
         CloudAction::PutInline { of, name, document } => put_inline(cloud, action, of, name, document, inventory).await,
         CloudAction::DropLoose(name) => discard(cloud, name).await.map(|()| Effect::Done),
         CloudAction::DeleteInline { of, name } => drop_inline(cloud, action, of, name, None).await,
-        CloudAction::DeleteUser(_) | CloudAction::DeleteGroup(_) | CloudAction::DeletePolicy(_) => {
+        CloudAction::DeleteUser(_)
+        | CloudAction::DeleteGroup(_)
+        | CloudAction::DeletePolicy(_)
+        | CloudAction::Role(RoleAction::Delete(_)) => {
             if !delete(cloud, action).await? {
                 drain(cloud, &action.object()).await?;
                 if !delete(cloud, action).await? {
@@ -93,8 +99,9 @@ async fn drain(cloud: &MemoryCloud, object: &ObjectId) -> Result<(), Fault> {
             }
             return Ok(());
         }
-        // What hangs on a workspace goes with it; roles are not played.
-        ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => return Ok(()),
+        ObjectKind::Role => {}
+        // What hangs on a workspace goes with it.
+        ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook => return Ok(()),
     }
     for arn in cloud.call("ListPoliciesForUser", |world| Ok(world.attached(object))).await? {
         act(cloud, &CloudAction::Detach { from: object.clone(), arn: arn.clone() }).await?;
@@ -123,6 +130,7 @@ async fn put_inline(
         let inventory = inventory.lock();
         let inline = match of.kind {
             ObjectKind::Group => inventory.groups.get(&of.name).map(|group| &group.inline),
+            ObjectKind::Role => inventory.roles.get(&of.name).map(|role| &role.inline),
             _ => inventory.users.get(&of.name).map(|user| &user.inline),
         };
         (inventory.cluster.clone(), inline.is_some_and(|inline| inline.contains_key(name)))
@@ -221,26 +229,32 @@ impl World {
     pub(super) fn as_ram_shows(&self, found: Finding) -> Finding {
         match found {
             Finding::User(user) => {
-                let (attached, inline) = self.edges(&user.attached);
+                let (attached, inline) = self.told_apart(&user.attached);
                 let (path, arn) = (path(&user.tags), ram_arn(&self.account, "user", user.name.as_str()));
                 Finding::User(User { path, arn, attached, inline, ..user })
             }
             Finding::Group(group) => {
-                let (attached, inline) = self.edges(&group.attached);
+                let (attached, inline) = self.told_apart(&group.attached);
                 Finding::Group(Group { attached, inline, ..group })
             }
             Finding::Policy(policy) => {
                 let path = policy.tags.as_ref().map_or_else(|| "/".to_owned(), path);
                 Finding::Policy(Policy { path, old_versions: Vec::new(), ..policy })
             }
+            Finding::Role(role) => {
+                let (attached, inline) = self.told_apart(&role.attached);
+                Finding::Role(Role { path: path(&role.tags), attached, inline, ..role })
+            }
             other => other,
         }
     }
 
-    fn edges(
-        &self,
-        all: &std::collections::BTreeSet<String>,
-    ) -> (std::collections::BTreeSet<String>, BTreeMap<String, Document>) {
+    /// What hangs on a role: policies, and inline ones or what stands for them.
+    pub(crate) fn edges(&self, role: &Role) -> Edges {
+        if self.is_ram { self.told_apart(&role.attached) } else { (role.attached.clone(), role.inline.clone()) }
+    }
+
+    fn told_apart(&self, all: &BTreeSet<String>) -> Edges {
         let mut attached = all.clone();
         let mut inline = BTreeMap::new();
         for (policy, name) in self.stand_ins().filter(|(policy, _)| all.contains(&policy.arn)) {
@@ -263,13 +277,17 @@ impl World {
             Finding::Group(group) => {
                 Finding::Group(Group { attached: Default::default(), inline: Default::default(), ..group })
             }
+            Finding::Role(role) => {
+                Finding::Role(Role { trust: None, attached: Default::default(), inline: Default::default(), ..role })
+            }
             Finding::Policy(policy) => Finding::Policy(Policy { document: None, ..policy }),
             other => other,
         };
         let users = self.users.values().cloned().map(Finding::User);
         let groups = self.groups.values().cloned().map(Finding::Group);
+        let roles = self.roles.values().cloned().map(Finding::Role);
         let own = self.policies.values().filter(|it| inline_of_description(&self.cluster, &it.description).is_none());
-        let found = users.chain(groups).chain(own.cloned().map(Finding::Policy)).map(bare).collect();
+        let found = users.chain(groups).chain(roles).chain(own.cloned().map(Finding::Policy)).map(bare).collect();
         let count = |name: &CloudName| i64::try_from(self.holders(name).len()).unwrap_or(i64::MAX);
         let loose = self.stand_ins().filter(|(policy, _)| self.holders(&policy.name).is_empty());
         let loose = loose.map(|(policy, _)| (policy.name.clone(), policy.description.clone())).collect();
@@ -308,7 +326,8 @@ impl World {
         let arn = ram_arn(&self.account, "policy", policy.as_str());
         let users = self.users.values().filter(|it| it.attached.contains(&arn)).map(|it| ObjectId::user(&it.name));
         let groups = self.groups.values().filter(|it| it.attached.contains(&arn)).map(|it| ObjectId::group(&it.name));
-        users.chain(groups).collect()
+        let roles = self.roles.values().filter(|it| it.attached.contains(&arn)).map(|it| ObjectId::role(&it.name));
+        users.chain(groups).chain(roles).collect()
     }
 
     /// Deletes an object on which nothing hangs; says whether it is gone.
@@ -321,14 +340,16 @@ impl World {
             }),
             ObjectKind::Group => self.members(name).is_empty() && self.attached(object).is_empty(),
             ObjectKind::Policy => self.holders(name).is_empty(),
-            ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => false,
+            ObjectKind::Role => self.attached(object).is_empty(),
+            ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook => false,
         };
         if free {
             match object.kind {
                 ObjectKind::User => drop(self.users.remove(name)),
                 ObjectKind::Group => drop(self.groups.remove(name)),
                 ObjectKind::Policy => drop(self.policies.remove(name)),
-                ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook | ObjectKind::Role => {}
+                ObjectKind::Role => drop(self.roles.remove(name)),
+                ObjectKind::MaxCompute | ObjectKind::Workspace | ObjectKind::Notebook => {}
             }
         }
         free

@@ -3,6 +3,7 @@
 use super::deeds::{fault, no_such};
 use super::world::World;
 use crate::model::{Class, Effect, Fault, ObjectId, ObjectKind, Role, RoleAction};
+use crate::names::role_arn_of_ram;
 
 pub(super) fn operation_of(action: &RoleAction) -> &'static str {
     match action {
@@ -24,7 +25,11 @@ impl World {
                 if role.boundary.as_deref().is_some_and(|arn| !self.policy_exists(arn)) {
                     return fault(Class::Invalid, object, "NoSuchEntity: the boundary");
                 }
-                let arn = format!("arn:aws:iam::{}:role{}{}", self.account, role.path, role.name);
+                let arn = if self.is_ram {
+                    role_arn_of_ram(&self.account, &role.name)
+                } else {
+                    format!("arn:aws:iam::{}:role{}{}", self.account, role.path, role.name)
+                };
                 let made = Role { arn, attached: Default::default(), inline: Default::default(), ..role.clone() };
                 self.roles.insert(role.name.clone(), made);
             }

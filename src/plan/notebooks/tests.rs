@@ -33,6 +33,7 @@ fn wanted(hours: Option<(i8, i8)>) -> WantedNotebook {
         tags: Tags::new(),
         instance_type: "ml.t3.medium".to_owned(),
         build: Build::default(),
+        place: None,
         rest: None,
         hours: hours.map(|(start, stop)| Hours { start: at(start), stop: at(stop) }),
         only_still: false,

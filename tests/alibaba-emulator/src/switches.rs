@@ -230,6 +230,15 @@ impl Switches {
                     cloud.settings.notebook = SignedDuration::from_millis(duration("notebook")? as i64);
                 }
             }
+            "age" => {
+                let by = SignedDuration::from_millis(duration("milliseconds")? as i64);
+                let mut cloud = cloud.lock();
+                for instance in cloud.dsw.instances.values_mut() {
+                    instance.created -= by;
+                    instance.modified -= by;
+                    instance.since -= by;
+                }
+            }
             "nonces" => cloud.lock().settings.nonces = value["checked"].as_bool().unwrap_or(true),
             "rates" if !value.is_null() => self.seen.lock().limits = value["kept"].as_bool().unwrap_or(true),
             "rates" => {

@@ -15,7 +15,9 @@ The modules here replace those parts of moto, each in its own room:
 - ``judge``        the same for cases on stdin: another evaluator is held against it
 - ``enforcement``  who asks, for what, in which context; the decision
 - ``sessions``     temporary credentials that end
-- ``tokens``       web identities: signature, claims and the role's trust
+- ``federation``   whom a role trusts without a signature of AWS's, and with which session tags
+- ``tokens``       web identities: signature and claims
+- ``assertions``   SAML: issuer, recipient, role and session tags
 - ``switches``     what tests turn: faults, latency, quotas, counters, the log of calls
 
 Sources are named where a rule is written: [M] the service model that botocore ships, [D] AWS's documentation,

@@ -15,7 +15,7 @@ import time
 
 from moto.server import main
 
-from . import enforcement, notebooks, permissions, reading, sessions, switches, users, validation  # noqa: F401
+from . import assertions, enforcement, notebooks, permissions, reading, sessions, switches, users, validation  # noqa: F401
 
 
 def exit_with(parent):

@@ -47,6 +47,7 @@ CREATES = ("CreateUser", "CreateGroup", "CreateRole", "CreatePolicy")
 # Tags in a create call need the right to tag as well [D].
 TAGGING = {"iam:CreateUser": "iam:TagUser", "iam:CreateRole": "iam:TagRole", "iam:CreatePolicy": "iam:TagPolicy"}
 PASSES_ROLE = ("sagemaker:CreateNotebookInstance", "sagemaker:CreateModel", "sagemaker:UpdateNotebookInstance")
+FROM_CONFIG = ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint")
 SAGEMAKER_NAMES = (
     ("NotebookInstanceName", "notebook-instance"),
     ("NotebookInstanceLifecycleConfigName", "notebook-instance-lifecycle-config"),
@@ -193,25 +194,35 @@ def iam_target(request, caller):
     return arn, context, [(key, value) for key, value in sent if key]
 
 
+def sagemaker_tags(request, arn):
+    """The context that the tags of something of SageMaker's bring."""
+    try:
+        tags = tag_map(sagemaker_backends[request.account_id][request._region]._get_resource_from_arn(arn).tags)
+    except Exception:  # moto has a different one for each kind of thing that is not there
+        tags = {}
+    return {f"{prefix}:ResourceTag/{key}": value for key, value in tags.items() for prefix in ("aws", "sagemaker")}
+
+
+def sagemaker_arn(request, kind, name):
+    return f"arn:aws:sagemaker:{request._region}:{request.account_id}:{kind}/{name}"
+
+
 def sagemaker_target(request):
-    region, account, context = request._region, request.account_id, {}
-    backend = sagemaker_backends[account][region]
+    context = {}
     arn = parameter(request, "ResourceArn")
     for name, kind in SAGEMAKER_NAMES:
         if not arn and parameter(request, name):
-            arn = f"arn:aws:sagemaker:{region}:{account}:{kind}/{parameter(request, name)}"
+            arn = sagemaker_arn(request, kind, parameter(request, name))
     if arn:
-        try:
-            tags = tag_map(backend._get_resource_from_arn(arn).tags)
-        except Exception:  # moto has a different one for each kind of thing that is not there
-            tags = {}
-        for key, value in tags.items():
-            context[f"aws:ResourceTag/{key}"] = context[f"sagemaker:ResourceTag/{key}"] = value
+        context.update(sagemaker_tags(request, arn))
     for name in ("RootAccess", "DirectInternetAccess"):
         if parameter(request, name):
             context[f"sagemaker:{name}"] = parameter(request, name)
     if parameter(request, "InstanceType"):
         context["sagemaker:InstanceTypes"] = [parameter(request, "InstanceType")]
+    models = [variant["ModelName"] for variant in parameter(request, "ProductionVariants") or [] if "ModelName" in variant]
+    if models:
+        context["sagemaker:ModelArn"] = [sagemaker_arn(request, "model", model) for model in models]
     metadata = parameter(request, "InstanceMetadataServiceConfiguration")
     if metadata:
         version = metadata["MinimumInstanceMetadataServiceVersion"]
@@ -348,6 +359,12 @@ def check_action_permitted(self, resource):
     if tags and self._action.startswith("sagemaker:Create"):
         tagging = {**context, "sagemaker:taggingaction": self._action.split(":")[1]}
         wanted.append(("sagemaker:AddTags", arn, tagging))
+    if self._action in FROM_CONFIG:
+        # The right to the configuration as well [D].
+        config = sagemaker_arn(self, "endpoint-config", parameter(self, "EndpointConfigName"))
+        tags_of_config = {key.lower(): value for key, value in sagemaker_tags(self, config).items()}
+        others = {key: value for key, value in context.items() if ":resourcetag/" not in key}
+        wanted.append((self._action, config, {**others, **tags_of_config}))
     if self._action in PASSES_ROLE:
         role = parameter(self, "RoleArn") or parameter(self, "ExecutionRoleArn")
         if role:

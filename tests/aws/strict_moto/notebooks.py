@@ -132,6 +132,12 @@ def check_role(account, arn):
         )
 
 
+@wrap(Backend, "create_model")
+def _(old, self, *args, **kwargs):
+    check_role(self.account_id, kwargs["execution_role_arn"])
+    return old(self, *args, **kwargs)
+
+
 @wrap(Notebook, "to_dict")
 def _(old, self):
     failure = {"FailureReason": self.failure_reason} if self.status == "Failed" and self.failure_reason else {}

@@ -13,6 +13,7 @@ POST /ext/notebooks    {"seconds"?, "failing"?: [reason], "most"?, "age"?, "arri
 POST /ext/sign-in      {"user", "password"}: whether the console would let them in
 POST /ext/session      {"seconds"}: how long sessions of roles last from now on
 POST /ext/issuers      {"https://issuer": {"keys": [...]}}: the keys by which tokens are verified
+POST /ext/token        claims: a token with these, signed by an issuer that is played and known from then on
 POST /ext/reset-calls  counters and log start anew
 POST /ext/reset        all of the above, back to the start
 GET  /ext/calls        {"CreateUser": 3, ...}
@@ -156,6 +157,8 @@ def switch(path, body):
             return users.signs_in(iam_backends[DEFAULT_ACCOUNT_ID]["aws"], value["user"], value["password"])
         elif path == "/ext/issuers":
             tokens.ISSUERS.update(value)
+        elif path == "/ext/token":
+            return tokens.signed(value)
         elif path == "/ext/session":
             sessions.LENGTH["seconds"] = value["seconds"]
         elif path == "/ext/reset-calls":

@@ -2,6 +2,7 @@
 role's trust policy must allow whom the token is about. moto takes any text for a token, and any role."""
 
 import base64
+import functools
 import json
 import time
 
@@ -9,31 +10,40 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from moto.core.exceptions import _RESTError
-from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.sts.responses import TokenResponse
 
-from .enforcement import CLOCK, ambient_time
-from .evaluation import ALLOW, Principal, decide
+from .enforcement import CLOCK
+from .federation import Refused, invalid, require_duration, require_trust
 from .patching import wrap
 
 # The keys of issuers by their URL, as their JWKS documents list them: AWS reads these over HTTPS.
 ISSUERS = {}
-
-
-class Refused(_RESTError):
-    def __init__(self, code, message, status=400):
-        self.code = status
-        super().__init__(code, message)
+# Where a token has its session tags [D].
+TAGS = "https://aws.amazon.com/tags"
 
 
 def decoded(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
-def invalid(message):
-    return Refused("InvalidIdentityToken", message)
+def encoded(part):
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+@functools.cache
+def played_key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def signed(claims):
+    """A token of an issuer that is played here: it signs whatever it is asked to, and its keys are known from then on."""
+    numbers = played_key().public_key().public_numbers()
+    shown = {name: encoded(n.to_bytes((n.bit_length() + 7) // 8, "big")) for name, n in (("n", numbers.n), ("e", numbers.e))}
+    ISSUERS[claims["iss"]] = {"keys": [{"kid": "played", "kty": "RSA", "alg": "RS256", **shown}]}
+    head = {"alg": "RS256", "kid": "played", "typ": "JWT"}
+    text = ".".join(encoded(json.dumps(part).encode()) for part in (head, claims))
+    return f"{text}.{encoded(played_key().sign(text.encode(), padding.PKCS1v15(), SHA256()))}"
 
 
 def verified(token):
@@ -81,22 +91,8 @@ def _(old, self):
     audience = next((it for it in audiences if it in provider.client_id_list), None)
     if audience is None:
         raise invalid("Incorrect token audience")
-    context = {
-        f"{issuer}:sub": claims["sub"],
-        f"{issuer}:aud": audience,
-        "aws:currenttime": ambient_time(),
-        "aws:securetransport": "true",
-    }
-    context = {key.lower(): value for key, value in context.items()}
-    not_authorized = Refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
-    try:
-        role = backend.get_role_by_arn(arn)
-    except NotFoundException:
-        raise not_authorized
-    trust = json.loads(role.assume_role_policy_document)
-    who = Principal(federated=provider.arn)
-    if decide([trust], "sts:AssumeRoleWithWebIdentity", arn, context, who) != ALLOW:
-        raise not_authorized
-    if self._get_int_param("DurationSeconds", 3600) > (role.max_session_duration or 3600):
-        raise Refused("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+    context = {f"{issuer}:sub": claims["sub"], f"{issuer}:aud": audience}
+    tags = {key: values[0] for key, values in claims.get(TAGS, {}).get("principal_tags", {}).items()}
+    role = require_trust(backend, arn, "sts:AssumeRoleWithWebIdentity", provider.arn, context, tags)
+    require_duration(role, self._get_int_param("DurationSeconds", 3600))
     return old(self)

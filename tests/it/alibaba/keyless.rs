@@ -13,15 +13,16 @@ use super::{key, role, tenant, user};
 use crate::support::{ALIBABA, definitions, delete, eventually, message, of, own_alibaba, ready, reconcile, says};
 use crate::tenant::launch;
 
-const AUDIENCE: &str = "sts.aliyuncs.com";
+const HOURLY: &str = "  driftCheckInterval: 1h";
+pub const AUDIENCE: &str = "sts.aliyuncs.com";
 
-/// The CloudAccount with that OIDC provider.
-async fn account(world: &World, provider: &str) {
+/// The CloudAccount with that OIDC provider; `more` is YAML of its `spec`, two spaces deep.
+pub async fn account(world: &World, provider: &str, more: &str) {
     let provider = format!("alibaba: {{oidcProvider: 'acs:ram::{ACCOUNT_ID}:oidc-provider/{provider}', ");
-    world.apply(&world.alibaba_account(ALIBABA, "  driftCheckInterval: 1h").replacen("alibaba: {", &provider, 1)).await;
+    world.apply(&world.alibaba_account(ALIBABA, more).replacen("alibaba: {", &provider, 1)).await;
 }
 
-async fn provider(world: &World, name: &str, issuer: &str) {
+pub async fn provider(world: &World, name: &str, issuer: &str) {
     let asked = [("OIDCProviderName", name), ("IssuerUrl", issuer), ("ClientIds", AUDIENCE)];
     let answer = world.alibaba.root().rpc(IMS, "CreateOIDCProvider", &asked).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -52,7 +53,7 @@ fn session(answer: &testbed::alibaba::Answer) -> Result<Credentials, String> {
 }
 
 /// A session that a token opens, or the cloud's code.
-async fn with_token(world: &World, role: &str, token: &str) -> Result<Credentials, String> {
+pub async fn with_token(world: &World, role: &str, token: &str) -> Result<Credentials, String> {
     let provider = format!("acs:ram::{ACCOUNT_ID}:oidc-provider/here");
     let role = arn(role);
     let asked = [
@@ -64,13 +65,13 @@ async fn with_token(world: &World, role: &str, token: &str) -> Result<Credential
     session(&world.alibaba.root().rpc(STS, "AssumeRoleWithOIDC", &asked).await)
 }
 
-async fn assumed(world: &World, who: &Credentials, role: &str) -> Result<Credentials, String> {
+pub async fn assumed(world: &World, who: &Credentials, role: &str) -> Result<Credentials, String> {
     let role = arn(role);
     let asked = [("RoleArn", role.as_str()), ("RoleSessionName", "alice")];
     session(&world.alibaba.client(who.clone()).rpc(STS, "AssumeRole", &asked).await)
 }
 
-async fn sees(world: &World, who: &Credentials, group: &str) -> bool {
+pub async fn sees(world: &World, who: &Credentials, group: &str) -> bool {
     let answer = world.alibaba.client(who.clone()).ram("GetGroup", &[("GroupName", group)]).await;
     assert!(answer.status == 200 || answer.code() == "NoPermission", "{}", answer.body);
     answer.status == 200
@@ -84,7 +85,7 @@ async fn pods_and_people_work_without_keys_on_alibaba_cloud_and_are_stopped_at_o
     provider(world, "here", &issuer).await;
     provider(world, "elsewhere", "https://oidc.example.com/1").await;
     world.alibaba.issuers(json!({issuer.as_str(): keys})).await;
-    account(world, "here").await;
+    account(world, "here", HOURLY).await;
     ready(world, &Api::<CloudAccount>::all(world.client()), ALIBABA).await;
     make(world, "acme").await;
     make(world, "beta").await;
@@ -145,13 +146,13 @@ async fn pods_and_people_work_without_keys_on_alibaba_cloud_and_are_stopped_at_o
     .await;
 
     // Another issuer's provider would let no token in.
-    account(world, "elsewhere").await;
+    account(world, "elsewhere", HOURLY).await;
     let said = |it: &Tenant| message(it).contains("stands for the issuer https://oidc.example.com/1");
     world.until(tenants.clone(), "acme", "the issuer is another", said).await;
-    account(world, "nowhere").await;
+    account(world, "nowhere", HOURLY).await;
     let said = |it: &Tenant| message(it).contains("there is no such provider");
     world.until(tenants.clone(), "acme", "there is none", said).await;
-    account(world, "here").await;
+    account(world, "here", HOURLY).await;
     ready(world, &tenants, "acme").await;
     assert!(with_token(world, "acme.acme.trainer", &token).await.is_ok());
 

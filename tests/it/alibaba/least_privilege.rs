@@ -3,11 +3,14 @@
 //!
 //! What is new in the policy is needed by something: tell it in [`Story`], and the test at the end notices.
 
+use std::time::Duration;
+
 use kube::api::Api;
-use tenantry::api::{CloudAccount, Tenant, TenantRole, TenantUser};
+use tenantry::api::{CloudAccount, Tenant, TenantNotebook, TenantRole, TenantUser};
 use testbed::alibaba::{ACCOUNT_ID, OPERATOR};
 use testbed::{OperatorPolicy, World};
 
+use super::notebooks::notebook;
 use super::{POWER, policy, role, role_of, tenant, user};
 use crate::support::{
     ALIBABA, annotate, definitions, delete, eventually, message, of, own_alibaba, ready, reconcile, says,
@@ -32,7 +35,8 @@ struct Story {
 impl Story {
     async fn begin() -> Self {
         let rules = "  driftCheckInterval: 1h\n  passwordPolicy: {minimumLength: 12}";
-        let world = own_alibaba(launch().argument("--fresh-write=0"), rules).await;
+        let launch = launch().argument("--fresh-write=0").argument("--notebook-poll=0.5");
+        let world = own_alibaba(launch, rules).await;
         ready(&world, &Api::<CloudAccount>::all(world.client()), ALIBABA).await;
         let (users, roles) = (of(&world, &definitions("lp")), of(&world, &definitions("lp")));
         let it = Self { users, roles, tenants: Api::all(world.client()), world };
@@ -154,7 +158,25 @@ impl Story {
         world.apply(&tenant("lw", &lab("Laboratory"))).await;
         ready(world, &self.tenants, "lw").await;
         reconcile(world, &self.tenants, "lw", "its members are read").await;
+        self.a_notebook().await;
         delete(world, &self.tenants, "lw").await;
+    }
+
+    /// A notebook that is changed, stopped and started.
+    async fn a_notebook(&self) {
+        let world = &self.world;
+        world.alibaba.delays(Duration::from_millis(200), Duration::from_millis(50)).await;
+        let notebooks = of::<TenantNotebook>(world, &definitions("lw"));
+        for more in [
+            "  instanceType: ecs.g6.large\n  stopAfterIdle: 2h",
+            "  instanceType: ecs.g7.large\n  stopAfterIdle: 1h",
+            "  instanceType: ecs.g7.large\n  state: Stopped",
+            "  instanceType: ecs.g7.large",
+        ] {
+            world.apply(&notebook("lw", "lab", "ben", more)).await;
+            ready(world, &notebooks, "lab").await;
+        }
+        delete(world, &notebooks, "lab").await;
     }
 
     /// A group that is retained is told so in its comment.

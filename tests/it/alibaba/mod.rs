@@ -2,6 +2,7 @@
 
 mod account_wide;
 mod bad_input;
+mod cloud_roles;
 mod crashes;
 mod credentials;
 mod drift;
@@ -14,6 +15,7 @@ mod letting_go;
 mod life;
 mod max_compute;
 mod modes;
+mod notebooks;
 mod outside;
 mod plan;
 mod roles;

@@ -22,7 +22,7 @@ use crate::tenant::launch;
 /// The version of AIWorkSpace.
 pub const PAI: &str = "2021-02-04";
 /// The version of DSW.
-const DSW: &str = "2022-01-01";
+pub const DSW: &str = "2022-01-01";
 
 /// All workspaces of the account by name.
 pub async fn workspaces(world: &World) -> BTreeMap<String, Value> {

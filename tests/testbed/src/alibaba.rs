@@ -120,6 +120,11 @@ impl Alibaba {
         self.turn("delays", json!({"workspace": workspace, "notebook": notebook})).await;
     }
 
+    /// Every notebook is so much older.
+    pub async fn notebooks_age(&self, by: Duration) {
+        self.turn("age", json!({"milliseconds": by.as_secs_f64() * 1e3})).await;
+    }
+
     /// Sets account quotas by their names in `GetAccountSummary`: `Users`, `Groups`, `Policies`, `GroupsPerUser`.
     pub async fn quotas(&self, quotas: &BTreeMap<String, u64>) {
         self.turn("quotas", json!(quotas)).await;

@@ -182,6 +182,14 @@ impl Moto {
         self.post("/ext/issuers", &keys.to_string()).await;
     }
 
+    /// A token with these claims, signed by the issuer that they name, which moto plays.
+    ///
+    /// # Panics
+    /// When moto does not answer.
+    pub async fn token(&self, claims: &serde_json::Value) -> String {
+        serde_json::from_str(&self.post("/ext/token", &claims.to_string()).await).expect("a token as JSON")
+    }
+
     /// Sessions of roles that begin from now on end after this.
     pub async fn sessions_of(&self, length: Duration) {
         self.post("/ext/session", &format!("{{\"seconds\": {}}}", length.as_secs())).await;

@@ -22,7 +22,11 @@ impl Simulation {
             // Who works under the execution role decides what it has, and one of them is deleted here.
             let attached =
                 |role: &Role| if role.arn.ends_with("_execution") { json!([]) } else { json!(role.attached) };
-            let trusts = |role: &Role| role.trust.as_ref().map(crate::policy::Document::to_json);
+            // In RAM a role trusts its users one by one, and one of them is deleted here.
+            let trusts = |role: &Role| {
+                let trust = role.trust.as_ref().filter(|_| !world.is_ram);
+                trust.map(crate::policy::Document::to_json)
+            };
             let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), role.inline]));
             let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
             json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])

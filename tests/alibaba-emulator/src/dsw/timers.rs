@@ -58,7 +58,11 @@ pub fn create_culler(call: &mut Call<'_>) -> Outcome {
     if cpu.is_none() && gpu.is_none() {
         return Err(invalid("CpuPercentThreshold or GpuPercentThreshold is mandatory, from 1 to 100"));
     }
-    instance(call, &id)?.culler = Some(json!({
+    let instance = instance(call, &id)?;
+    if instance.culler.is_some() {
+        return Err(invalid("There is an idle culler already: delete it first"));
+    }
+    instance.culler = Some(json!({
         "InstanceId": id, "CpuPercentThreshold": cpu, "GpuPercentThreshold": gpu, "MaxIdleTimeInMinutes": minutes,
         "IdleTimeInMinutes": 0,
     }));
