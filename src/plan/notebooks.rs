@@ -127,7 +127,7 @@ impl Account<'_, '_, '_> {
                 self.stop_notebook(subject, name, false, "as its schedule says");
             }
             Phase::Stopped | Phase::Failed if !changes.is_empty() => {
-                let (instance_type, mut build) = (wanted.instance_type.clone(), wanted.build.clone());
+                let (instance_type, mut build) = (wanted.instance_type.clone(), Box::new(wanted.build.clone()));
                 // A size that cannot be keeps nothing else from being changed.
                 let has = seen.build.as_ref().and_then(|has| has.volume_gb);
                 build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
