@@ -58,9 +58,9 @@ impl Simulation {
             let verdict = report.verdict(&manifest_ref(ManifestKind::TenantRole, role.as_ref()), "");
             role_status(&report, role, manifests, &verdict, context.now)
         });
-        let of_tenant =
+        let mut of_tenant =
             manifests.tenant.iter().map(|tenant| tenant_status(&report, tenant, manifests, &[], context.now));
-        let (statuses, of_tenant) = (statuses.collect::<Vec<_>>(), of_tenant.last());
+        let (statuses, of_tenant) = (statuses.collect::<Vec<_>>(), of_tenant.next_back());
         // Only these: what else statuses say is believed after a start, and here a start believes nothing.
         for (role, status) in manifests.roles.iter_mut().zip(statuses) {
             let accounts = status.accounts.into_iter();
