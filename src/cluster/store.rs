@@ -285,10 +285,21 @@ impl Store {
             .collect()
     }
 
+    /// The notebooks of an account that are there, or that their Tenants allow to be: others give nobody work.
     pub(super) fn notebooks_in(&self, name: &AccountName) -> Vec<Arc<TenantNotebook>> {
         let tables = self.lock();
+        let allows = |tenant: &Tenant, notebook: &TenantNotebook| {
+            let namespace = notebook.metadata.namespace.as_deref().unwrap_or_default();
+            let is_in = tenant.spec.accounts.iter().any(|account| account.name == name.as_str());
+            is_in && tenant.may_be_named_from(namespace)
+        };
+        let counts = |notebook: &TenantNotebook| {
+            let tenant = || tables.tenants.iter().find(|(key, _)| key.name == notebook.spec.tenant);
+            notebook.status.as_ref().is_some_and(|status| status.instance.is_some())
+                || tenant().is_some_and(|(_, tenant)| allows(tenant, notebook))
+        };
         let of_account = tables.notebooks.iter().filter(|(_, notebook)| notebook.spec.account == name.as_str());
-        of_account.map(|(_, notebook)| notebook.clone()).collect()
+        of_account.filter(|(_, notebook)| counts(notebook)).map(|(_, notebook)| notebook.clone()).collect()
     }
 
     /// Namespaces that tenants name or that carry a tenant's label: where Secrets of ours may be.

@@ -1,6 +1,7 @@
 //! The lists that show what notebooks are doing: one a region and account, however many notebooks are on their way.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Operator;
@@ -50,8 +51,14 @@ impl Operator {
         account: &Account<AnyCloud>,
         all: bool,
     ) -> BTreeSet<String> {
-        let manifests = self.world.notebooks_in(name);
-        let mut regions: BTreeSet<String> = manifests.iter().map(|it| notebook_region(it, manifest)).collect();
+        let id = account.inventory.lock().account.clone();
+        let all_of_it = self.twins(name, &id).into_iter().chain([(name.clone(), Arc::new(manifest.clone()))]);
+        let mut regions: BTreeSet<String> = all_of_it
+            .flat_map(|(name, manifest)| {
+                let notebooks = self.world.notebooks_in(&name).into_iter();
+                notebooks.map(move |it| notebook_region(&it, &manifest)).collect::<Vec<_>>()
+            })
+            .collect();
         let inventory = account.inventory.lock();
         regions.extend(inventory.notebooks.ours.values().map(|notebook| notebook.region.clone()));
         let restless = inventory.notebooks.restless();

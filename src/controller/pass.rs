@@ -295,8 +295,13 @@ impl Operator {
     }
 }
 
-/// An account that stands for its twins in a tenant that wants nothing in it is handled as the most careful of them says.
+/// An account that stands for its twins is asked for what may be in them; in a tenant that wants nothing in it, it is handled
+/// as the most careful of them says.
 fn stand_in(wanted: &mut Wanted, twins: &BTreeMap<AccountName, AccountName>) {
+    for (twin, stands) in twins {
+        let regions = wanted.notebook_regions.remove(twin).unwrap_or_default();
+        wanted.notebook_regions.entry(stands.clone()).or_default().extend(regions);
+    }
     for (twin, stands) in twins.iter().filter(|(_, stands)| !wanted.accounts.contains_key(*stands)) {
         let of_twin = wanted.conduct.get(twin).cloned().unwrap_or_default();
         let conduct = wanted.conduct.entry(stands.clone()).or_default();

@@ -10,7 +10,7 @@ use crate::apply::Account;
 use crate::cloud::AnyCloud;
 use crate::cluster::Watched;
 use crate::desired::{AccountFacts, Context, Manifests, manifest_ref, notebook_region};
-use crate::model::{Life, ObjectId, ObjectKind, Read, SecretSeen, Wanted};
+use crate::model::{Inventory, Life, ObjectId, ObjectKind, Read, SecretSeen, Wanted};
 use crate::names::{AccountName, ManifestKind, ManifestRef, Mark, TAG_TENANT};
 
 impl Operator {
@@ -76,7 +76,11 @@ impl Operator {
                 && is_cleaned(&account)
                 && context.accounts.get(&account).is_some_and(|facts| {
                     let region = notebook_region(notebook, &facts.manifest);
-                    !accounts.get(&account).is_some_and(|it| it.inventory.lock().knows_notebooks(&region))
+                    // Another CloudAccount may stand for this one.
+                    let knows = |inventory: &Inventory| {
+                        facts.id.as_deref() == Some(inventory.account.as_str()) && inventory.knows_notebooks(&region)
+                    };
+                    !accounts.values().any(|it| knows(&it.inventory.lock()))
                 });
             all &= self.let_go(notebook.as_ref(), !unseen && free(&subject, &[account])).await;
         }

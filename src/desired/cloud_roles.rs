@@ -120,7 +120,7 @@ impl Compiler<'_> {
         if !saml.is_empty() {
             statements.extend(trust.saml(saml));
         }
-        let oidc = by.oidc.iter().filter(|trusted| facts.has_provider(&trusted.provider));
+        let oidc = by.oidc.iter().filter(|trusted| facts.has_provider(&trusted.provider) && !is_everybody(trusted));
         statements.extend(oidc.flat_map(|trusted| trust.oidc(trusted)));
         if statements.is_empty() {
             return;
@@ -212,9 +212,7 @@ impl Compiler<'_> {
             );
             self.refuse(subject, None, Class::Invalid, message);
         }
-        let everybody =
-            |it: &&api::OidcTrust| it.subjects.iter().any(|text| text.chars().all(|c| c == '*' || c == '?'));
-        for trusted in by.oidc.iter().filter(everybody) {
+        for trusted in by.oidc.iter().filter(|it| is_everybody(it)) {
             let message = format!(
                 "a subject of {} is a wildcard alone: everybody whom that provider knows could assume the role. Name whom you mean.",
                 trusted.provider
@@ -257,4 +255,9 @@ impl AccountFacts {
         };
         arn.starts_with(&own)
     }
+}
+
+/// Whether a subject is a wildcard alone.
+fn is_everybody(trusted: &api::OidcTrust) -> bool {
+    trusted.subjects.iter().any(|text| text.chars().all(|c| c == '*' || c == '?'))
 }

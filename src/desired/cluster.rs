@@ -1,6 +1,6 @@
 //! What should exist in the cluster: namespaces with quota, limits, network policy and pod security, and who may do what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::credentials::{console_secret_name, secret_name};
 use super::keyless::RRSA_INJECTION;
 use super::{Compiler, manifest_ref};
-use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantRole, TenantUser};
+use crate::api::{NetworkMode, Subject, SubjectKind, TenantNamespace, TenantNotebook, TenantRole, TenantUser};
 use crate::model::{Class, KubeKind, KubeObject, ObjRef, WantedNamespace, label_of_tenant};
 use crate::names::{
     APPLIED, AccountName, LABEL_DEFINITIONS, ManifestKind, ManifestRef, USER_PREFIX, operator_binding, short_hash,
@@ -27,7 +27,12 @@ const NETWORK_POLICY: &str = "tenantry-isolation";
 const RESERVED_PREFIX: &str = "kube-";
 
 impl Compiler<'_> {
-    pub(super) fn cluster(&mut self, roles: &[Arc<TenantRole>], users: &[Arc<TenantUser>]) {
+    pub(super) fn cluster(
+        &mut self,
+        roles: &[Arc<TenantRole>],
+        users: &[Arc<TenantUser>],
+        notebooks: &[Arc<TenantNotebook>],
+    ) {
         let tenant = self.tenant;
         for namespace in tenant.namespaces().iter() {
             if self.is_reserved(&namespace.name) {
@@ -41,7 +46,7 @@ impl Compiler<'_> {
         }
         self.definitions();
         for user in users {
-            self.own_secrets(user);
+            self.own_objects(user, notebooks);
         }
         self.own_tenant();
     }
@@ -195,8 +200,9 @@ impl Compiler<'_> {
         }
     }
 
-    /// A user's own Kubernetes subject may get exactly its own Secrets.
-    fn own_secrets(&mut self, user: &TenantUser) {
+    /// A user's own Kubernetes subject may get exactly its own Secrets; and who has a notebook that and itself, which
+    /// `tenantry notebook open` asks for.
+    fn own_objects(&mut self, user: &TenantUser, notebooks: &[Arc<TenantNotebook>]) {
         let Some(subject) = &user.spec.kubernetes else { return };
         let owner = manifest_ref(ManifestKind::TenantUser, user);
         let accounts = user.spec.accounts.clone();
@@ -210,14 +216,25 @@ impl Compiler<'_> {
         if user.spec.console.is_some() {
             secrets.extend(accounts.iter().map(|account| console_secret_name(user, account)));
         }
-        if secrets.is_empty() {
+        let namespace = user.namespace().unwrap_or_default();
+        let theirs = notebooks.iter().filter(|it| it.spec.user == user.name_any());
+        let theirs = theirs.filter(|it| it.namespace().as_deref() == Some(namespace.as_str()));
+        let labs: BTreeSet<String> = theirs.map(|it| it.name_any()).collect();
+        if secrets.is_empty() && labs.is_empty() {
             return;
         }
-        let namespace = user.namespace().unwrap_or_default();
         let name = format!("{USER_PREFIX}{}", user.name_any());
-        let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]});
+        let get = |group: &str, resource: &str, names: Vec<String>| json!({"apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": ["get"]});
+        let mut rules = Vec::new();
+        if !secrets.is_empty() {
+            rules.push(get("", "secrets", secrets));
+        }
+        if !labs.is_empty() {
+            rules.push(get("tenantry.dev", "tenantnotebooks", labs.into_iter().collect()));
+            rules.push(get("tenantry.dev", "tenantusers", vec![user.name_any()]));
+        }
         let at = ObjRef::namespaced(KubeKind::Role, &namespace, &name);
-        self.put(&owner, at, json!({"rules": [rule]}));
+        self.put(&owner, at, json!({"rules": rules}));
         let role_ref = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
         let body = json!({"roleRef": role_ref, "subjects": [subject_json(subject)]});
         self.put(&owner, ObjRef::namespaced(KubeKind::RoleBinding, &namespace, &name), body);

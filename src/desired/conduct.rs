@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
+use super::users::everything;
 use super::{Compiler, Context, Manifests, max_compute};
 use crate::api::{Extras, Management, Tenant, annotations};
 use crate::model::{Class, Conduct, Provider};
@@ -30,6 +31,11 @@ pub(super) fn conduct(manifests: &Manifests, context: &Context) -> BTreeMap<Acco
     for (name, conduct) in &mut all {
         let mut listed = tenant.iter().flat_map(|tenant| &tenant.spec.accounts);
         conduct.named = listed.any(|account| account.name == name.as_str());
+        conduct.suspension = context
+            .accounts
+            .get(name)
+            .filter(|_| tenant.is_some_and(|tenant| tenant.spec.suspended))
+            .map(|facts| facts.document(vec![everything()]));
         conduct.workspace_in = workspace_in(tenant, context, name);
         conduct.workspace_name = workspace_name(tenant, context, name);
         conduct.workspace_id = workspace_id(tenant, name);

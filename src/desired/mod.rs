@@ -293,7 +293,7 @@ impl Compiler<'_> {
         self.service_accounts(&grants);
         self.execution_roles(&roles, &users, &notebooks, &grants);
         self.max_compute(&roles, &users);
-        self.cluster(&roles, &users);
+        self.cluster(&roles, &users, &notebooks);
     }
 
     fn refuse(&mut self, subject: &ManifestRef, account: Option<&AccountName>, class: Class, message: String) {

@@ -110,7 +110,11 @@ impl Compiler<'_> {
             return None;
         }
         self.wait_for_accounts(subject, Some(std::slice::from_ref(&notebook.spec.account)));
-        let found = self.tenant_accounts().into_iter().find(|(account, _)| *account == name)?;
+        let Some(found) = self.tenant_accounts().into_iter().find(|(account, _)| *account == name) else {
+            // The account waits, or is the same as another of the Tenant: what is there is nobody else's.
+            self.hold(subject);
+            return None;
+        };
         let wants_workspace = || self.accounts.get(&name).is_some_and(|account| account.workspace.is_some());
         if found.1.provider() == Provider::Aws || wants_workspace() {
             return Some(found);

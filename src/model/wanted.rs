@@ -67,6 +67,8 @@ pub struct Conduct {
     pub workspace_name: Option<CloudName>,
     /// The id of the workspace that the Tenant's status tells of.
     pub workspace_id: Option<String>,
+    /// What is put on everybody and every role of the tenant while it is suspended, of those too whose manifests are not read.
+    pub suspension: Option<Document>,
     /// Orphans whose time has come. Filled in by who keeps their time, the controller.
     pub ripe: BTreeMap<ObjectId, Ripe>,
     /// Where something of the tenant may be in MaxCompute.

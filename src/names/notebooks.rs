@@ -17,7 +17,8 @@ const IDLE_SCRIPT: &str = "tenantry-idle-";
 const IDLE_VERSION: u32 = 1;
 
 /// Tag key on a notebook that was stopped because its manifest, or a change of it, asks for that: it starts again once
-/// nothing does. One that its user, or idleness, stopped does not carry it.
+/// nothing does. One that its user, its schedule or idleness stopped does not carry it. Says `due` on one whose time to stop
+/// came while it started.
 pub const TAG_STOPPED: &str = "tenantry.dev/stopped";
 
 /// Label key on a DSW instance with the name that the operator gave it: whoever may change it may rename it.

@@ -6,6 +6,8 @@
 
 use super::{AWS_PRINCIPAL_NAME_MAX, CloudName, Naming, RAM_PARTITION, RAM_PRINCIPAL_NAME_MAX, ram};
 
+/// The inline policy that lets an execution role hand itself on.
+pub const EXECUTION_POLICY: &str = "tenantry-execution";
 /// What follows the tenant in the name of the role that SageMaker assumes.
 const SAGEMAKER_EXECUTION: &str = "sagemaker_execution";
 /// The same for PAI; RAM's names hold no `_`.

@@ -36,7 +36,7 @@ use crate::model::{
     CloudAction, ClusterAction, ClusterState, Fault, Inventory, KeyWish, Life, LoginWish, MaxComputeDeed,
     NotebookAction, ObjRef, Read, Refusal, Wanted,
 };
-use crate::names::{AccountName, CloudName, ManifestRef, TenantName};
+use crate::names::{AccountName, CloudName, ManifestRef, TAG_STOPPED, TenantName};
 
 pub use conduct::{Why, Withheld};
 pub use orphans::Orphan;
@@ -267,6 +267,8 @@ fn takes_access_away(action: &Action) -> bool {
             CloudAction::SetKeyActive { active, .. } => !active,
             CloudAction::DeleteLogin(_) => true,
             CloudAction::Notebook(NotebookAction::Stop { urgent, .. }) => *urgent,
+            // What brings a stopped notebook back goes with the stop.
+            CloudAction::SetTags { set, unset, .. } => unset.is_empty() && set.keys().eq([TAG_STOPPED]),
             CloudAction::MaxCompute(action) => matches!(action.deed, MaxComputeDeed::Revoke { still: true, .. }),
             _ => false,
         },

@@ -8,7 +8,7 @@ mod dsw;
 use super::account::{Account, Standing};
 use super::{Action, Rank};
 use crate::model::{
-    Build, Class, CloudAction, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
+    Build, Class, CloudAction, Hours, Notebook, NotebookAction, ObjectId, Phase, Read, Rest, Tags, WantedNotebook,
     WantedWorkspace,
 };
 use crate::names::{CloudName, LABEL_ASKED, ManifestRef, TAG_STOPPED};
@@ -17,6 +17,9 @@ use crate::names::{CloudName, LABEL_ASKED, ManifestRef, TAG_STOPPED};
 const HANGS_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// One that failed is started again so long after: what made it fail is seldom over at once.
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// What [`TAG_STOPPED`] says of one that we stopped, and of one that stops as soon as it has started.
+const STOPPED: &str = "true";
+const DUE: &str = "due";
 
 impl Account<'_, '_, '_> {
     /// Asks for lists of the regions where notebooks of the tenant may be and that nobody has looked at.
@@ -94,9 +97,7 @@ impl Account<'_, '_, '_> {
     fn keep_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
         let (subject, name) = (&wanted.owner, seen.name.clone());
         if wanted.only_still {
-            if wanted.rest == Some(Rest::Still) && seen.phase == Phase::Running {
-                self.stop_notebook(subject, name, true, "nobody may use it");
-            }
+            self.still_notebook(seen, wanted);
             return;
         }
         if seen.build.is_none() && !self.draft.wanted.settled {
@@ -105,7 +106,8 @@ impl Account<'_, '_, '_> {
         let changes = self.changes_of_notebook(seen, wanted);
         let tags = tags_now(seen, wanted, !changes.is_empty());
         let before = self.draft.steps.len();
-        self.tags(&ObjectId::notebook(&name), subject, &dsw::our_labels(seen, wanted), &tags);
+        let noted = self.note_stop(&name, subject, dsw::our_labels(seen, wanted).into_owned(), tags.get(TAG_STOPPED));
+        self.tags(&ObjectId::notebook(&name), subject, &noted, &tags);
         let noted: Vec<usize> = (before..self.draft.steps.len()).collect();
         match seen.phase {
             Phase::Running if wanted.rest == Some(Rest::Still) => {
@@ -121,7 +123,7 @@ impl Account<'_, '_, '_> {
                 self.draft.step_after(&noted, subject, Rank::Change, action, detail);
             }
             Phase::Running if dsw::differs_in_idle(seen, wanted) => self.set_idle(seen, wanted),
-            Phase::Running if is_out_of_hours(seen, wanted) => {
+            Phase::Running if is_out_of_hours(seen, wanted) || is_due(seen, wanted) => {
                 self.stop_notebook(subject, name, false, "as its schedule says");
             }
             Phase::Stopped | Phase::Failed if !changes.is_empty() => {
@@ -146,6 +148,43 @@ impl Account<'_, '_, '_> {
                 self.wait_for_notebook(seen, subject)
             }
         }
+    }
+
+    /// Of one whose manifest is refused nothing changes but that it stops: that is asked for, whatever else is wrong.
+    fn still_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
+        let (subject, name) = (&wanted.owner, seen.name.clone());
+        if seen.phase != Phase::Running {
+            return;
+        }
+        if wanted.rest.is_some() {
+            self.note_stop(&name, subject, seen.tags.clone(), Some(&STOPPED.to_owned()));
+        }
+        match wanted.rest {
+            Some(Rest::Still) => self.stop_notebook(subject, name, true, "nobody may use it"),
+            Some(Rest::Asked) => self.stop_notebook(subject, name, false, "as the manifest says"),
+            None if is_out_of_hours(seen, wanted) => self.stop_notebook(subject, name, false, "as its schedule says"),
+            None => {}
+        }
+    }
+
+    /// Nobody may use it; it runs again once somebody may.
+    pub(super) fn rest_notebook(&mut self, name: &CloudName, subject: &ManifestRef) {
+        let Some(seen) = self.inventory.notebooks.ours.get(name).filter(|it| it.phase == Phase::Running) else {
+            return;
+        };
+        self.note_stop(name, subject, seen.tags.clone(), Some(&STOPPED.to_owned()));
+        self.stop_notebook(subject, name.clone(), true, "nobody may use it");
+    }
+
+    /// Notes on the notebook why it stops, in a step of its own that goes wherever the stop goes. Gives the tags as they
+    /// are then.
+    fn note_stop(&mut self, name: &CloudName, subject: &ManifestRef, seen: Tags, note: Option<&String>) -> Tags {
+        let mut tags = seen.clone();
+        if let Some(note) = note {
+            tags.insert(TAG_STOPPED.to_owned(), note.clone());
+            self.tags(&ObjectId::notebook(name), subject, &seen, &tags);
+        }
+        tags
     }
 
     fn start_notebook(&mut self, subject: &ManifestRef, name: CloudName) {
@@ -190,7 +229,7 @@ impl Account<'_, '_, '_> {
 
     fn failed_notebook(&mut self, seen: &Notebook, wanted: &WantedNotebook) {
         let again = seen.moved.map(|moved| moved.saturating_add(TRIED_AGAIN_AFTER));
-        if let Some(again) = again.and_then(Result::ok).filter(|_| wanted.rest.is_none()) {
+        if let Some(again) = again.and_then(Result::ok).filter(|_| wanted.rest.is_none() && !is_night(wanted)) {
             if again <= self.draft.now {
                 return self.start_notebook(&wanted.owner, seen.name.clone());
             }
@@ -256,13 +295,21 @@ fn or_none(text: &Option<String>) -> &str {
     text.as_deref().unwrap_or("none")
 }
 
-/// The tags that it should have now. That we stopped it is noted while it does not run, and forgotten once it does.
+/// The tags that it should have now. That we stopped it is noted while it does not run, and forgotten once it does; that
+/// its time to stop came while it started, until it runs and can be stopped.
 fn tags_now(seen: &Notebook, wanted: &WantedNotebook, changes: bool) -> Tags {
-    let runs = matches!(seen.phase, Phase::Starting | Phase::Running);
-    let noted = wanted.rest.is_some() || if runs { changes } else { seen.tags.contains_key(TAG_STOPPED) };
+    let noted = seen.tags.get(TAG_STOPPED).map(String::as_str);
+    let note = match seen.phase {
+        _ if wanted.rest == Some(Rest::Asked) => Some(STOPPED),
+        Phase::Starting | Phase::Running if changes || wanted.rest.is_some() => Some(STOPPED),
+        Phase::Starting if is_out_of_hours(seen, wanted) || is_due(seen, wanted) => Some(DUE),
+        Phase::Running if is_due(seen, wanted) => Some(DUE),
+        Phase::Starting | Phase::Running => None,
+        _ => noted.filter(|noted| *noted == STOPPED),
+    };
     let mut tags = wanted.tags.clone();
-    if noted {
-        tags.insert(TAG_STOPPED.to_owned(), "true".to_owned());
+    if let Some(note) = note {
+        tags.insert(TAG_STOPPED.to_owned(), note.to_owned());
     }
     if changes {
         // It is asked for when it was.
@@ -270,6 +317,17 @@ fn tags_now(seen: &Notebook, wanted: &WantedNotebook, changes: bool) -> Tags {
         tags.extend(seen.tags.get_key_value(LABEL_ASKED).map(|(key, value)| (key.clone(), value.clone())));
     }
     tags
+}
+
+/// Whether its time to stop came while it started.
+fn is_due(seen: &Notebook, wanted: &WantedNotebook) -> bool {
+    let is_over = |hours: &Hours| hours.stop.is_some() && hours.stop > hours.start;
+    seen.tags.get(TAG_STOPPED).is_some_and(|note| note == DUE) && wanted.hours.as_ref().is_some_and(is_over)
+}
+
+/// Whether its schedule will start it.
+fn is_night(wanted: &WantedNotebook) -> bool {
+    wanted.hours.as_ref().is_some_and(|hours| hours.start.is_some() && hours.stop > hours.start)
 }
 
 /// Whether a time to stop has come since it was last started, by whomever, and no time to start after.
@@ -286,12 +344,11 @@ fn starts(seen: &Notebook, wanted: &WantedNotebook) -> bool {
         return false;
     }
     let hours = wanted.hours.clone().unwrap_or_default();
-    let is_night = hours.start.is_some() && hours.stop > hours.start;
-    if seen.tags.contains_key(TAG_STOPPED) {
-        return !is_night;
+    if seen.tags.get(TAG_STOPPED).is_some_and(|note| note == STOPPED) {
+        return !is_night(wanted);
     }
     let has_begun = hours.start.is_some_and(|start| seen.moved.is_some_and(|moved| start > moved));
-    (has_begun && !is_night) || !wanted.may_rest()
+    (has_begun && !is_night(wanted)) || !wanted.may_rest()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::account::Account;
 use super::{Action, Rank, Why, keys, logins};
-use crate::model::{CloudAction, Life, ManifestLife, ObjectId, ObjectKind, Read, WorkspaceAction};
-use crate::names::{CloudName, ManifestRef};
+use crate::model::{CloudAction, Life, ManifestLife, Notebook, ObjectId, ObjectKind, Read, WorkspaceAction};
+use crate::names::{CloudName, EXECUTION_POLICY, ManifestRef, SUSPENDED_POLICY};
 
 impl Account<'_, '_, '_> {
     /// Removes what carries our marks and no manifest asks for, or tells of it where the manifest is gone without us.
@@ -33,9 +33,15 @@ impl Account<'_, '_, '_> {
             let owner = wanted.owner(&mark.owner).map(|(manifest, life)| (manifest.clone(), life.clone()));
             let tenant = wanted.tenant_ref();
             match (owner, wanted.life) {
-                (Some((_, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {}
+                (Some((manifest, life)), Life::Alive | Life::Absent) if life.held && !life.deleting => {
+                    self.still_held(&object, &manifest);
+                }
                 (Some((manifest, life)), Life::Alive) if self.may_remove(&object, &life) => {
                     if life.deleting {
+                        self.let_go(&object, &manifest);
+                    } else if self.is_worked_under(&object) {
+                    } else if wanted.retain && self.is_execution_role(&object) {
+                        // Notebooks that were let go work under it.
                         self.let_go(&object, &manifest);
                     } else if !self.stays_with_its_user(&object) {
                         self.remove(&object, &manifest);
@@ -54,6 +60,44 @@ impl Account<'_, '_, '_> {
                 _ => self.orphan(object, mark.owner),
             }
         }
+    }
+
+    /// What a manifest has that is not allowed stays as it is, but a suspension of the tenant holds for it too.
+    fn still_held(&mut self, object: &ObjectId, subject: &ManifestRef) {
+        let conduct = self.draft.wanted.conduct.get(self.name);
+        let suspension = conduct.and_then(|conduct| conduct.suspension.clone());
+        let inline = match object.kind {
+            ObjectKind::User => self.inventory.users.get(&object.name).map(|user| &user.inline),
+            ObjectKind::Role => self.inventory.roles.get(&object.name).map(|role| &role.inline),
+            ObjectKind::Notebook if suspension.is_some() => return self.rest_notebook(&object.name, subject),
+            _ => None,
+        };
+        let Some(inline) = inline else { return };
+        let (of, name) = (object.clone(), SUSPENDED_POLICY.to_owned());
+        match (suspension, inline.contains_key(SUSPENDED_POLICY)) {
+            (Some(document), false) => {
+                let action = CloudAction::PutInline { of, name, document };
+                self.step(subject, Rank::Revoke, action, Vec::new());
+            }
+            // Of a user it is not known whether it is suspended itself.
+            (None, true) if object.kind == ObjectKind::Role => {
+                self.step(subject, Rank::Revoke, CloudAction::DeleteInline { of, name }, Vec::new());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a notebook that is still there works under the role.
+    fn is_worked_under(&self, object: &ObjectId) -> bool {
+        let end = format!("/{}", object.name);
+        let role_of = |notebook: &Notebook| notebook.build.as_ref().and_then(|build| build.role.clone());
+        let mut notebooks = self.inventory.notebooks.ours.values();
+        object.kind == ObjectKind::Role && notebooks.any(|it| role_of(it).is_some_and(|role| role.ends_with(&end)))
+    }
+
+    fn is_execution_role(&self, object: &ObjectId) -> bool {
+        let role = self.inventory.roles.get(&object.name).filter(|_| object.kind == ObjectKind::Role);
+        role.is_some_and(|role| role.inline.contains_key(EXECUTION_POLICY))
     }
 
     /// Whether the object goes with the manifest that its mark names, although another manifest wants the name too: that

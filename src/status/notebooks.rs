@@ -6,7 +6,7 @@ use super::manifests::finish;
 use super::verdict::{Report, Verdict};
 use crate::api::{TenantNotebook, TenantNotebookStatus};
 use crate::desired::manifest_ref;
-use crate::model::{Notebook, Phase, Rest, WantedNotebook};
+use crate::model::{Inventory, Notebook, Phase, Rest, WantedNotebook};
 use crate::names::{AccountName, ManifestKind, ManifestRef, TAG_STOPPED};
 
 impl Report<'_> {
@@ -39,6 +39,12 @@ pub fn notebook_words(report: &Report<'_>, subject: &ManifestRef) -> String {
     }
 }
 
+/// Whether it is known which notebooks there are where this one is said to be.
+fn is_listed(inventory: &Inventory, instance: Option<&str>) -> bool {
+    let region = instance.filter(|id| id.starts_with("arn:")).and_then(|arn| arn.split(':').nth(3));
+    region.map_or(!inventory.notebooks.listed.is_empty(), |region| inventory.knows_notebooks(region))
+}
+
 /// The next status of a notebook.
 #[must_use]
 pub fn notebook_status(
@@ -50,14 +56,19 @@ pub fn notebook_status(
     let mut status = notebook.status.clone().unwrap_or_default();
     let subject = manifest_ref(ManifestKind::TenantNotebook, notebook);
     let account = AccountName::new(&notebook.spec.account);
-    let known = report.accounts.get(&account).and_then(|view| view.inventory);
+    // Another CloudAccount may stand for this one.
+    let of_id = || {
+        let id = status.instance.as_deref().and_then(|arn| arn.split(':').nth(4))?;
+        report.accounts.values().find(|view| view.id == Some(id))
+    };
+    let known = report.accounts.get(&account).or_else(of_id).and_then(|view| view.inventory);
     match report.notebook(&subject).1 {
         Some(seen) => {
             status.state = Some(seen.state.clone());
             status.instance = Some(seen.id.clone());
         }
-        // Where nobody could look, what was said last is the best that is known.
-        None if known.is_some_and(|inventory| !inventory.notebooks.listed.is_empty()) => {
+        // Where nobody could look, what was said last is the best that is known, and by it the notebook is found again.
+        None if known.is_some_and(|inventory| is_listed(inventory, status.instance.as_deref())) => {
             status.state = None;
             status.instance = None;
         }

@@ -299,6 +299,7 @@ async fn what_would_open_more_than_is_meant_is_refused() {
     world.apply(&role("acme", "ci", &trusted(&provider, "*"))).await;
     let refused = says(world, &roles, "ci", "False", "Invalid").await;
     assert!(message(&refused).contains("everybody whom that provider knows"), "{}", message(&refused));
+    assert!(world.moto.iam().get_role().role_name("acme.ci").send().await.is_err(), "nobody is let in");
     world.apply(&role("acme", "ci", &trusted(&provider, "system:serviceaccount:acme:def*"))).await;
     ready(world, &roles, "ci").await;
     let token = world.control_plane.token("acme", "default", AUDIENCE).await;
