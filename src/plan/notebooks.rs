@@ -131,7 +131,7 @@ impl Account<'_, '_, '_> {
                 // A size that cannot be keeps nothing else from being changed.
                 let has = seen.build.as_ref().and_then(|has| has.volume_gb);
                 build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
-                let action = NotebookAction::Update { name: name.clone(), instance_type, build: Box::new(build) };
+                let action = NotebookAction::Update { name: name.clone(), instance_type, build };
                 let changed = self.step(subject, Rank::Change, CloudAction::Notebook(action), changes);
                 // DSW leaves one that failed as it is.
                 if seen.phase == Phase::Failed && wanted.place.is_some() && wanted.rest.is_none() {
