@@ -1,5 +1,7 @@
 //! What a plan means for people: the rights that each user gains and loses, by meaning and not by attachment.
 
+mod services;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -24,6 +26,13 @@ pub enum Share {
     Policy {
         /// Its name, or its ARN where it is a customer's.
         policy: String,
+    },
+    /// All that a role of a PAI workspace allows.
+    Member {
+        /// In which workspace.
+        workspace: String,
+        /// The role.
+        workspace_role: String,
     },
     /// All that a role of the cluster says.
     ClusterRole {
@@ -140,6 +149,20 @@ fn afterwards(plan: &Plan, account: &AccountName, before: &Inventory, about: Opt
 }
 
 fn change(name: &CloudName, before: &Inventory, after: &Inventory, meanings: &mut Meanings, now: Timestamp) -> Change {
+    let mut change = by_policies(name, before, after, meanings, now);
+    if !change.loses_everything {
+        services::add(&mut change, name, before, after, meanings, now);
+    }
+    change
+}
+
+fn by_policies(
+    name: &CloudName,
+    before: &Inventory,
+    after: &Inventory,
+    meanings: &mut Meanings,
+    now: Timestamp,
+) -> Change {
     let (old, new) = (before.users.get(name), after.users.get(name));
     let (old_carried, old_names) = carried(old, before);
     let (new_carried, new_names) = carried(new, after);
@@ -293,6 +316,7 @@ impl Share {
             Self::Right(right) if right.but.is_empty() => right.to_string(),
             Self::Right(right) => format!("{right} ({but} {})", right.but.join(", ")),
             Self::Policy { policy } => format!("policy {policy}"),
+            Self::Member { workspace, workspace_role } => format!("{workspace_role} in workspace {workspace}"),
             Self::ClusterRole { role, namespace: Some(namespace) } => format!("{role} in namespace {namespace}"),
             Self::ClusterRole { role, namespace: None } => format!("{role} in the cluster"),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Reason;
-use crate::model::{Class, Fault, Inventory, Life, Read, Wanted};
+use crate::model::{Class, CloudAction, Fault, Inventory, Life, Read, Wanted};
 use crate::names::{AccountName, CloudName, ManifestKind, ManifestRef};
 use crate::plan::{Action, KeyInUse, Outcome, Plan, Step};
 
@@ -177,6 +177,17 @@ impl Report<'_> {
                 && step.subject == *subject
                 && concerns(Some(of))
                 && !self.left.steps.iter().any(|left| left.action == step.action)
+            {
+                tally.add(fault.class, said(Some(of), &fault.words()));
+            }
+        }
+        // Where an act failed in MaxCompute it may first have to be read what is there before it is a step again.
+        for (step, outcome) in self.done {
+            if let (Action::Cloud { account: of, action: CloudAction::MaxCompute(action) }, Outcome::Failed(fault)) =
+                (&step.action, outcome)
+                && step.subject == *subject
+                && concerns(Some(of))
+                && self.left.reads.get(of).is_some_and(|reads| reads.contains(&action.read_after()))
             {
                 tally.add(fault.class, said(Some(of), &fault.words()));
             }

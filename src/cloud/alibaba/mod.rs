@@ -79,8 +79,8 @@ impl Alibaba {
         self.act(format!("{} \"{}\"", kind(object.kind), object.name), priority)
     }
 
-    /// A user's name as IMS takes it: `acme.alice@1234567890123456.onaliyun.com`. The domain, which people may change, is
-    /// asked for where the last sweep showed no user's.
+    /// A user's name as IMS takes it: `acme.alice@1234567890123456.onaliyun.com`. The domain is asked for once; people may
+    /// change it, which sweeps show.
     async fn principal(&self, user: &CloudName) -> Result<String, Fault> {
         let mut domain = self.domain.lock().await;
         if let Some(domain) = domain.as_ref() {
@@ -96,12 +96,13 @@ impl Alibaba {
         Ok(format!("{user}@{asked}"))
     }
 
-    /// Takes over the domain that all users' names show; none where they show none, or several.
+    /// Takes over the domain that all users' names show by now. Where they show none, or several, it is asked for again.
     async fn note_domain(&self, principals: impl Iterator<Item = &str>) {
         let mut domains = principals.filter_map(|it| Some(it.split_once('@')?.1));
         let first = domains.next();
         let same = domains.all(|domain| Some(domain) == first);
-        *self.domain.lock().await = first.filter(|_| same).map(str::to_owned);
+        let mut known = self.domain.lock().await;
+        *known = known.as_ref().and(first.filter(|_| same)).map(str::to_owned);
     }
 }
 

@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::super::{Rank, Step};
 use super::*;
-use crate::model::{Group, KubeObject, ObjectId, Policy};
-use crate::names::{ClusterId, ManifestKind, ManifestRef};
+use crate::model::{
+    Group, KubeObject, MaxComputeAction, MaxComputeDeed, MaxComputePlace, ObjectId, Policy, Workspace, WorkspaceAction,
+    WorkspaceState,
+};
+use crate::names::{ClusterId, ManifestKind, ManifestRef, max_compute_user, workspace_in};
 use crate::policy::Document;
 
 const ARN: &str = "arn:aws:iam::123456789012:policy/tenants/c1/acme/acme.reader";
@@ -190,4 +193,42 @@ fn bindings_in_the_cluster_are_told_by_subject() {
         lines_of(&[], Vec::new(), vec![apply], &cluster),
         ["dave@x gains ClusterRole view in namespace acme", "eve@x loses ClusterRole view in namespace acme",]
     );
+}
+
+#[test]
+fn what_roles_of_max_compute_say_and_roles_of_workspaces_are_called_is_told() {
+    let place = MaxComputePlace { region: "cn-shanghai".to_owned(), project: "ops".to_owned() };
+    let odps = |deed| CloudAction::MaxCompute(MaxComputeAction { place: place.clone(), deed });
+    let role = CloudName::new("acme_dev_abcdefgh");
+    let says = |action: &str| {
+        let text = format!(
+            r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":["{action}"],"Resource":["acs:odps:*:projects/data/*"]}}]}}"#
+        );
+        MaxComputeDeed::SetPolicy { role: role.clone(), document: Document::parse(&text).unwrap() }
+    };
+    let principal = max_compute_user("123456789012", &name("dave"));
+    let grant = MaxComputeDeed::Grant { role: role.clone(), user: principal.clone() };
+    let revoke = MaxComputeDeed::Revoke { role: role.clone(), user: principal, still: false };
+    let made = || vec![odps(MaxComputeDeed::CreateRole(role.clone())), odps(says("odps:List")), odps(grant.clone())];
+    let gained = "dave gains odps:List on acs:odps:*:projects/data/*";
+    assert_eq!(lines(&["dave", "eve"], made()), [gained]);
+    let undone = [made(), vec![odps(revoke)]].concat();
+    assert!(lines(&["dave"], undone).is_empty(), "what is given and taken is nothing");
+    let workspace = Workspace {
+        name: workspace_in("cn-shanghai", "acme_lab"),
+        id: "7".to_owned(),
+        display_name: String::new(),
+        description: "tenantry:c1/acme".to_owned(),
+        env: BTreeSet::new(),
+        state: WorkspaceState::Enabled,
+        created: Timestamp::UNIX_EPOCH,
+        members: Some(BTreeMap::new()),
+    };
+    let roles = BTreeSet::from(["PAI.AlgoDeveloper".to_owned()]);
+    let member = WorkspaceAction::AddMember { workspace: workspace.name.clone(), user: name("dave"), roles };
+    let steps = [WorkspaceAction::Create(workspace), member].map(CloudAction::Workspace).to_vec();
+    assert_eq!(lines(&["dave"], steps.clone()), ["dave gains PAI.AlgoDeveloper in workspace acme_lab"]);
+    // Who goes loses all that there is.
+    let going = [made(), steps, vec![CloudAction::DeleteUser(name("dave"))]].concat();
+    assert_eq!(lines(&["dave"], going), ["dave loses everything"]);
 }

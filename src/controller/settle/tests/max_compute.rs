@@ -300,3 +300,25 @@ fn a_wrong_project_keeps_nobody_in_max_compute() {
         });
     });
 }
+
+/// Whatever is refused, the pass in which it was says so: nobody comes back to it soon.
+#[test]
+fn what_is_refused_is_told_at_once() {
+    let shape = Shape { roles: vec![(false, 1)], users: vec![plain(BTreeSet::from([0]), false)], ..Shape::default() };
+    run(async {
+        for write in 1.. {
+            let mut simulation = Simulation::with_projects();
+            simulation.start().await;
+            simulation.cloud.disturb(At::Write(write), Disturbance::Fail(Class::AccessDenied));
+            let manifests = in_max_compute(&shape);
+            let settled = simulation.pass(&manifests).await;
+            if simulation.cloud.writes() < write {
+                assert!(write > 8, "{write}");
+                break;
+            }
+            let what = settled.done.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).unwrap();
+            let verdict = simulation.report(&manifests, &settled, |report| report.verdict(&what.0.subject, ""));
+            assert_eq!(verdict.reason(), crate::api::Reason::AccessDenied, "{} {verdict:?}", what.0.words());
+        }
+    });
+}

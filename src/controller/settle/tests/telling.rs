@@ -38,14 +38,14 @@ impl Simulation {
         panic!("did not converge: {:#?}", self.pass(manifests).await.left);
     }
 
-    /// Writes the statuses that what is in MaxCompute and PAI is found by.
-    pub(super) fn tell(&self, manifests: &mut Manifests, settled: &Settled) {
+    /// What statuses are made of after a pass.
+    pub(super) fn report<T>(&self, manifests: &Manifests, settled: &Settled, look: impl FnOnce(&Report<'_>) -> T) -> T {
         let tenant = TenantName::new("acme");
         let context = self.context();
         let wanted = compile(&tenant, manifests, &context);
         let inventory = self.inventory.lock().part_of(&tenant);
         let view = AccountView { inventory: Some(&inventory), id: Some(ACCOUNT) };
-        let report = Report {
+        look(&Report {
             wanted: &wanted,
             done: &settled.done,
             left: &settled.left,
@@ -53,14 +53,20 @@ impl Simulation {
             accounts: BTreeMap::from([(AccountName::new("aws"), view)]),
             failures: 0,
             still: BTreeMap::new(),
-        };
-        let statuses = manifests.roles.iter().map(|role| {
-            let verdict = report.verdict(&manifest_ref(ManifestKind::TenantRole, role.as_ref()), "");
-            role_status(&report, role, manifests, &verdict, context.now)
+        })
+    }
+
+    /// Writes the statuses that what is in MaxCompute and PAI is found by.
+    pub(super) fn tell(&self, manifests: &mut Manifests, settled: &Settled) {
+        let now = self.now();
+        let (statuses, of_tenant) = self.report(manifests, settled, |report| {
+            let statuses = manifests.roles.iter().map(|role| {
+                let verdict = report.verdict(&manifest_ref(ManifestKind::TenantRole, role.as_ref()), "");
+                role_status(report, role, manifests, &verdict, now)
+            });
+            let of_tenant = manifests.tenant.as_ref().map(|tenant| tenant_status(report, tenant, manifests, &[], now));
+            (statuses.collect::<Vec<_>>(), of_tenant)
         });
-        let mut of_tenant =
-            manifests.tenant.iter().map(|tenant| tenant_status(&report, tenant, manifests, &[], context.now));
-        let (statuses, of_tenant) = (statuses.collect::<Vec<_>>(), of_tenant.next_back());
         // Only these: what else statuses say is believed after a start, and here a start believes nothing.
         for (role, status) in manifests.roles.iter_mut().zip(statuses) {
             let accounts = status.accounts.into_iter();
