@@ -102,8 +102,9 @@ async fn a_tenants_workspace_is_made_filled_and_kept_and_nobody_elses_to_see() {
     // It takes a while, which is said; then everything is there.
     world.apply(&with_workspace("wa", "{name: wa_lab, displayName: Lab of A, env: [dev, prod]}", "")).await;
     world.apply(&with_workspace("wb", "{name: wb_lab}", "")).await;
-    let waits = says(&world, &tenants, "wa", "False", "Waiting").await;
-    assert!(message(&waits).contains("PAI makes workspace wa_lab"), "{}", message(&waits));
+    let waits = |it: &Tenant| message(it).contains("PAI makes workspace wa_lab");
+    let waits = world.until(tenants.clone(), "wa", "waits for its workspace", waits).await;
+    assert_eq!(condition(&waits, "Reconciling").unwrap().0, "True");
     world.apply(&user("wa", "alice", "  roles: [developer]\n  accessKey: {}")).await;
     world.apply(&user("wa", "bob", "  roles: [administrator]\n  accessKey: {}")).await;
     world.apply(&user("wb", "eve", "  roles: [developer]\n  accessKey: {}")).await;
@@ -146,6 +147,13 @@ async fn a_tenants_workspace_is_made_filled_and_kept_and_nobody_elses_to_see() {
     ready(&world, &tenants, "wc").await;
     let two: BTreeMap<String, u64> = [("CreateWorkspace".to_owned(), 1), ("CreateMember".to_owned(), 1)].into();
     assert_eq!(calls(&world).await, two);
+    // After a start nothing is read of whom the statuses say that all was done: all of them must have said it.
+    for tenant in ["wa", "wb", "wc"] {
+        for role in ["developer", "administrator"] {
+            ready(&world, &of::<TenantRole>(&world, &definitions(tenant)), role).await;
+        }
+        ready(&world, &tenants, tenant).await;
+    }
     world.alibaba.reset_calls().await;
     restart(&mut world, &launch).await;
     super::looks(&world, 3).await;
