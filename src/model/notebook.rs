@@ -217,7 +217,7 @@ pub enum NotebookAction {
         /// The machine's type.
         instance_type: String,
         /// What it shall be made of.
-        build: Build,
+        build: Box<Build>,
     },
     /// Sets after how many minutes without use one that runs is stopped; none: never (DSW).
     SetIdle {
@@ -300,7 +300,7 @@ impl Notebooks {
                 notebook.instance_type.clone_from(instance_type);
                 let has = notebook.build.take().unwrap_or_default();
                 let volume_gb = build.volume_gb.or(has.volume_gb);
-                notebook.build = Some(Build { volume_gb, ..build.clone() });
+                notebook.build = Some(Build { volume_gb, ..Build::clone(build) });
             }
         }
     }

@@ -127,7 +127,7 @@ impl Account<'_, '_, '_> {
                 self.stop_notebook(subject, name, false, "as its schedule says");
             }
             Phase::Stopped | Phase::Failed if !changes.is_empty() => {
-                let (instance_type, mut build) = (wanted.instance_type.clone(), wanted.build.clone());
+                let (instance_type, mut build) = (wanted.instance_type.clone(), Box::new(wanted.build.clone()));
                 // A size that cannot be keeps nothing else from being changed.
                 let has = seen.build.as_ref().and_then(|has| has.volume_gb);
                 build.volume_gb = build.volume_gb.filter(|wanted| has.is_none_or(|has| *wanted >= has));
@@ -169,7 +169,9 @@ impl Account<'_, '_, '_> {
 
     /// Nobody may use it; it runs again once somebody may.
     pub(super) fn rest_notebook(&mut self, name: &CloudName, subject: &ManifestRef) {
-        let Some(seen) = self.inventory.notebooks.ours.get(name).filter(|it| it.phase == Phase::Running) else { return };
+        let Some(seen) = self.inventory.notebooks.ours.get(name).filter(|it| it.phase == Phase::Running) else {
+            return;
+        };
         self.note_stop(name, subject, seen.tags.clone(), Some(&STOPPED.to_owned()));
         self.stop_notebook(subject, name.clone(), true, "nobody may use it");
     }

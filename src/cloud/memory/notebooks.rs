@@ -49,7 +49,7 @@ impl World {
                 return fault(Class::Invalid, name, "a volume only grows");
             }
             notebook.instance_type.clone_from(instance_type);
-            notebook.build = Some(Build { volume_gb: build.volume_gb.or(has.volume_gb), ..build.clone() });
+            notebook.build = Some(Build { volume_gb: build.volume_gb.or(has.volume_gb), ..Build::clone(build) });
         }
         // DSW changes one that is stopped at once.
         if !(self.is_ram && to == Phase::Updating) {

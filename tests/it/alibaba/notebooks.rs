@@ -117,7 +117,7 @@ async fn an_instance_lives_as_its_manifest_says() {
         "WorkspaceId": id(world, "nb_lab").await, "UserId": user_id(world, "nb.alice").await, "UserName": "nb.alice",
         "InstanceName": marks["tenantry.dev/name"], "Accessibility": "PRIVATE", "EcsSpec": "ecs.g6.large",
         "ImageId": "image-1", "CloudDisks": [{"Capacity": "100Gi", "SubType": "rootfs"}],
-        "UserVpc": {"VpcId": "vpc-1", "VSwitchId": "vsw-1", "SecurityGroupId": "sg-1"},
+        "UserVpc": {"VpcId": "vpc-1", "VSwitchId": "vsw-1", "SecurityGroupId": "sg-1", "ForwardInfos": []},
         "Datasets": [{"DatasetId": "d-models", "MountPath": "/mnt/models", "MountAccess": "RO"}],
     }});
     assert_eq!(compared(world, "made_notebook.py", &wanted).await, "");
