@@ -20,8 +20,7 @@ impl Simulation {
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
             // Who works under the execution role decides what it has, and one of them is deleted here.
-            let attached =
-                |role: &Role| if role.arn.ends_with("_execution") { json!([]) } else { json!(role.attached) };
+            let attached = |role: &Role| if role.arn.ends_with("execution") { json!([]) } else { json!(role.attached) };
             // In RAM a role trusts its users one by one, and one of them is deleted here.
             let trusts = |role: &Role| {
                 let trust = role.trust.as_ref().filter(|_| !world.is_ram);
