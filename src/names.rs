@@ -18,9 +18,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 pub use max_compute::*;
-pub use notebooks::{
-    LABEL_ASKED, LABEL_NAME, TAG_STOPPED, idle_minutes, idle_script, is_name_of_notebook, may_be_our_notebook,
-};
+pub use notebooks::*;
 pub use pai::*;
 pub use ram::*;
 pub use roles::*;
