@@ -133,6 +133,7 @@ async fn an_instance_lives_as_its_manifest_says() {
     let told = (&changed["EcsSpec"], &changed["ImageUrl"], &changed["CloudDisks"][0]["Capacity"]);
     assert_eq!(told, (&json!("ecs.g7.large"), &json!("registry.example/pai/torch:2"), &json!("200Gi")));
     assert!(changed["UserVpc"].is_null() && changed["Datasets"].is_null(), "{changed}");
+    let marks = labels(&changed);
 
     // Stopped and started by the manifest, and by the suspension of who it is for.
     world.apply(&notebook("nb", "lab", "alice", &format!("{grown}\n  state: Stopped"))).await;
