@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{ClusterState, PolicyRef, Role, SecretSeen};
-use crate::names::CloudName;
+use crate::names::{CloudName, SUSPENDED_USERS_POLICY};
 use crate::plan::Why;
 
 impl Simulation {
@@ -26,7 +26,12 @@ impl Simulation {
                 let trust = role.trust.as_ref().filter(|_| !world.is_ram);
                 trust.map(crate::policy::Document::to_json)
             };
-            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), role.inline]));
+            // The sessions of a suspended user are refused as long as there is such a user.
+            let inline = |role: &Role| {
+                let kept = role.inline.iter().filter(|(name, _)| *name != SUSPENDED_USERS_POLICY);
+                json!(kept.collect::<BTreeMap<_, _>>())
+            };
+            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), inline(role)]));
             let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
             json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])
         })
