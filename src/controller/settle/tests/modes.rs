@@ -21,7 +21,8 @@ impl Simulation {
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
             // Who works under the execution role decides what it has, and one of them is deleted here.
             let attached = |role: &Role| if role.arn.ends_with("execution") { json!([]) } else { json!(role.attached) };
-            // In RAM a role trusts its users one by one, and one of them is deleted here.
+            // In RAM a role trusts its users one by one, and one of them is deleted here: with the last one it goes.
+            let stays = |role: &&Role| !world.is_ram || !role.arn.contains("acme.role-");
             let trusts = |role: &Role| {
                 let trust = role.trust.as_ref().filter(|_| !world.is_ram);
                 trust.map(crate::policy::Document::to_json)
@@ -31,7 +32,8 @@ impl Simulation {
                 let kept = role.inline.iter().filter(|(name, _)| *name != SUSPENDED_USERS_POLICY);
                 json!(kept.collect::<BTreeMap<_, _>>())
             };
-            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), inline(role)]));
+            let roles = world.roles.values().filter(stays);
+            let roles = roles.map(|role| json!([role.arn, trusts(role), attached(role), inline(role)]));
             let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
             json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])
         })
