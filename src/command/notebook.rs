@@ -47,7 +47,7 @@ pub struct OpenArgs {
     #[arg(long)]
     pub browser: bool,
     /// Where the cloud's API is [default: as the CloudAccount says, where you may read it]
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SAGEMAKER")]
+    #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 }
 
@@ -92,6 +92,9 @@ pub async fn run(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
+/// The SDKs' own variable for another endpoint of SageMaker.
+const SAGEMAKER_ENDPOINT: &str = "AWS_ENDPOINT_URL_SAGEMAKER";
+
 type Data = BTreeMap<String, ByteString>;
 
 /// None: the ARN is no notebook's.
@@ -111,7 +114,7 @@ async fn on_sagemaker(
     let told = account.and_then(|account| account.spec.aws?.endpoint_url);
     let settings = Settings {
         region: region.to_owned(),
-        endpoint_url: open.endpoint_url.clone().or(told),
+        endpoint_url: open.endpoint_url.clone().or_else(|| std::env::var(SAGEMAKER_ENDPOINT).ok()).or(told),
         credentials,
         assume_roles: Vec::new(),
     };
@@ -155,7 +158,11 @@ async fn secret_of_user(client: &Client, namespace: &str, notebook: &TenantNoteb
     let name = format!("{prefix}-{}", notebook.spec.account);
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     match secrets.get_opt(&name).await {
-        Ok(secret) => Some((name, secret?.data?)),
+        Ok(Some(secret)) => Some((name, secret.data?)),
+        Ok(None) => {
+            anstream::eprintln!("there is no Secret {namespace}/{name}; your own credentials are used");
+            None
+        }
         Err(error) => {
             anstream::eprintln!("Secret {namespace}/{name} cannot be read ({error}); your own credentials are used");
             None

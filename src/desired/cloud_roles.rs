@@ -14,12 +14,11 @@ use super::{AccountFacts, Compiler, manifest_ref};
 use crate::api::{self, AssumableBy, TenantRole, TenantUser};
 use crate::model::{Class, ObjRef, PolicyRef, Provider, WantedRole};
 use crate::names::{
-    AccountName, CloudName, ManifestKind, ManifestRef, SUSPENDED_POLICY, TAG_PRINCIPAL_TENANT, TAG_PRINCIPAL_USER,
+    AccountName, CloudName, ManifestKind, ManifestRef, SUSPENDED_POLICY, SUSPENDED_USERS_POLICY, TAG_PRINCIPAL_TENANT,
+    TAG_PRINCIPAL_USER,
 };
 use crate::policy::{self, Document, Effect, Scope, Statement};
 
-/// The inline policy that stops the sessions of users who are suspended or expired while their tenant is not.
-const STOPPED_POLICY: &str = "tenantry-suspended-users";
 /// Its most characters: room is left for the other inline policies of a role.
 const STOPPED_MAX: usize = policy::AWS_INLINE_ROLE - 3 * 1024;
 /// The longest trust policy that both clouds take, in characters (IAM quotas; RAM says nothing shorter).
@@ -174,7 +173,7 @@ impl Compiler<'_> {
             );
             self.refuse(subject, Some(account), Class::Invalid, message);
         }
-        (!stopped.is_empty()).then(|| (STOPPED_POLICY.to_owned(), document(&stopped)))
+        (!stopped.is_empty()).then(|| (SUSPENDED_USERS_POLICY.to_owned(), document(&stopped)))
     }
 
     /// The users that have a role in an account, by ARN, as RAM's trust policies name them.

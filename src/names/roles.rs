@@ -8,6 +8,8 @@ use super::{AWS_PRINCIPAL_NAME_MAX, CloudName, Naming, RAM_PARTITION, RAM_PRINCI
 
 /// The inline policy that lets an execution role hand itself on.
 pub const EXECUTION_POLICY: &str = "tenantry-execution";
+/// The inline policy that stops the sessions of users who are suspended or expired while their tenant is not.
+pub const SUSPENDED_USERS_POLICY: &str = "tenantry-suspended-users";
 /// What follows the tenant in the name of the role that SageMaker assumes.
 const SAGEMAKER_EXECUTION: &str = "sagemaker_execution";
 /// The same for PAI; RAM's names hold no `_`.

@@ -385,7 +385,10 @@ async fn everyone_opens_their_own_notebook_and_nobody_elses() {
         .await;
     let mut names = Vec::new();
     for who in ["alice", "bob"] {
-        world.apply(&user("nb", &defs, who, "  roles: [notebook-user]\n  accessKey: {}")).await;
+        let more = format!(
+            "  roles: [notebook-user]\n  accessKey: {{}}\n  kubernetes: {{kind: User, name: {who}@nb.example}}"
+        );
+        world.apply(&user("nb", &defs, who, &more)).await;
         world.apply(&notebook("nb", &defs, &format!("{who}-lab"), who, "")).await;
         let lab = ready(world, &of::<TenantNotebook>(world, &defs), &format!("{who}-lab")).await;
         names.push((cloud_name(&lab), lab.status.unwrap().instance.unwrap()));
@@ -421,6 +424,15 @@ async fn everyone_opens_their_own_notebook_and_nobody_elses() {
         let (code, said) = world.moto.sagemaker(alice, operation, input).await.unwrap_err();
         assert_eq!(code, "AccessDeniedException", "{operation}: {said}");
     }
+    // Whoever alice is in the cluster may read what the command asks for, and nothing of bob's.
+    let as_alice = world.control_plane.impersonate("alice@nb.example", &[]);
+    let labs: Api<TenantNotebook> = Api::namespaced(as_alice.clone(), &defs);
+    let people: Api<TenantUser> = Api::namespaced(as_alice, &defs);
+    eventually(world, "she may read hers", || async {
+        labs.get("alice-lab").await.is_ok() && people.get("alice").await.is_ok()
+    })
+    .await;
+    assert!(labs.get("bob-lab").await.is_err() && people.get("bob").await.is_err());
     // What the command does is asked of the cloud as alice, with the key in her Secret.
     let (code, url, said) = open(world, &defs, "alice-lab", &[]).await;
     assert!(code == 0 && url.starts_with("https://"), "{url} {said}");

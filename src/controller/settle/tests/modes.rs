@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{ClusterState, PolicyRef, Role, SecretSeen};
-use crate::names::CloudName;
+use crate::names::{CloudName, SUSPENDED_USERS_POLICY};
 use crate::plan::Why;
 
 impl Simulation {
@@ -20,14 +20,20 @@ impl Simulation {
             let groups = world.groups.values().map(|group| json!([group.name, group.attached]));
             let policies = world.policies.values().map(|policy| json!([policy.arn, policy.document]));
             // Who works under the execution role decides what it has, and one of them is deleted here.
-            let attached =
-                |role: &Role| if role.arn.ends_with("_execution") { json!([]) } else { json!(role.attached) };
-            // In RAM a role trusts its users one by one, and one of them is deleted here.
+            let attached = |role: &Role| if role.arn.ends_with("execution") { json!([]) } else { json!(role.attached) };
+            // In RAM a role trusts its users one by one, and one of them is deleted here: with the last one it goes.
+            let stays = |role: &&Role| !world.is_ram || !role.arn.contains("acme.role-");
             let trusts = |role: &Role| {
                 let trust = role.trust.as_ref().filter(|_| !world.is_ram);
                 trust.map(crate::policy::Document::to_json)
             };
-            let roles = world.roles.values().map(|role| json!([role.arn, trusts(role), attached(role), role.inline]));
+            // The sessions of a suspended user are refused as long as there is such a user.
+            let inline = |role: &Role| {
+                let kept = role.inline.iter().filter(|(name, _)| *name != SUSPENDED_USERS_POLICY);
+                json!(kept.collect::<BTreeMap<_, _>>())
+            };
+            let roles = world.roles.values().filter(stays);
+            let roles = roles.map(|role| json!([role.arn, trusts(role), attached(role), inline(role)]));
             let (users, groups): (Vec<_>, Vec<_>) = (users.collect(), groups.collect());
             json!([users, groups, policies.collect::<Vec<_>>(), roles.collect::<Vec<_>>()])
         })
